@@ -1,0 +1,1 @@
+//! Other platforms' events become commands.

@@ -1,0 +1,1 @@
+//! Exact follower sets, counts, filters and undo over dense account numbers.

@@ -1,0 +1,2 @@
+//! The `nameplate` binary.
+fn main() {}

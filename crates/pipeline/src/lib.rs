@@ -1,0 +1,1 @@
+//! The one loop: stamp, append, apply, effects; recovery and read handles.

@@ -1,0 +1,1 @@
+//! Commands, records, the deterministic machine, cases and effects.

@@ -1,0 +1,1 @@
+//! Bytes that survive: a command log, snapshots and blobs behind three small contracts.

@@ -1,0 +1,1 @@
+//! Identities sealed per holder; the only holder of keys.

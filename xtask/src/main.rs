@@ -1,0 +1,2 @@
+//! Checks, evidence and generated files: `cargo xtask help`.
+fn main() {}
