@@ -1,0 +1,3 @@
+//! The engines behind the contracts. `disk` is the default; `memory` is for tests and demos.
+
+pub mod memory;
