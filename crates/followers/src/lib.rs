@@ -1,1 +1,29 @@
 //! Exact follower sets, counts, filters and undo over dense account numbers.
+//!
+//! One [`Engine`] writes, any number of [`Reader`]s look on without a lock. A count is never stored beside a
+//! set: it *is* the size of the set, so the two cannot differ. Nothing here knows a name, a file or a clock;
+//! the time is what the log says it is ([`Engine::set_clock`]).
+//!
+//! What callers see is independent of how a set is laid out in memory; see `docs/formats/followers.md` for
+//! the only layout that is promised, the saved one.
+
+mod account;
+mod attributes;
+mod edge;
+mod engine;
+mod filter;
+mod limits;
+mod page;
+mod reader;
+
+pub use account::{AccountNo, Day};
+pub use attributes::Attribute;
+pub use edge::{CountChange, Edge, EdgeOutcome, Op};
+pub use engine::{Broken, Engine, LoadError};
+pub use filter::{Criteria, Filter, FilterId, FilterOutcome, FilterRefusal, Order, Preview, UndoOutcome};
+pub use limits::Limits;
+pub use page::{Cursor, Page};
+pub use reader::Reader;
+pub use set::FollowerSet;
+
+mod set;
