@@ -1,0 +1,59 @@
+//! What a rule may know about one account: counts and flags, never a person.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::words::{Class, HolderKind, Standing};
+
+/// The facts about one account at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Exact number of followers.
+    pub followers: u64,
+    /// Other counts by name; a windowed one carries its window in the name, as in `sales.365d`.
+    /// A count nobody has sent is 0.
+    pub metrics: BTreeMap<String, i64>,
+    /// Every topic the account publishes on.
+    pub topics: BTreeSet<String>,
+    /// The topic the account is mainly about, if there is one. It counts as one of the topics.
+    pub dominant: Option<String>,
+    /// What the account is, as the platform certified it.
+    pub class: Class,
+    /// How the account stands with the platform.
+    pub standing: Standing,
+    /// The platform has verified who is behind the account.
+    pub identity_verified: bool,
+    /// What the holder is, once an identity is linked.
+    pub holder_kind: Option<HolderKind>,
+    /// A name is on display under some active rule, whoever is looking. Filled by the caller across packs, see
+    /// [`ActivePack::name_shown`](crate::ActivePack::name_shown).
+    pub name_shown: bool,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            followers: 0,
+            metrics: BTreeMap::new(),
+            topics: BTreeSet::new(),
+            dominant: None,
+            class: Class::Ordinary,
+            standing: Standing::Good,
+            identity_verified: false,
+            holder_kind: None,
+            name_shown: false,
+        }
+    }
+}
+
+/// The metric that every account has.
+pub const FOLLOWERS: &str = "followers";
+
+impl Facts {
+    /// The value of a metric; 0 if nobody has sent it.
+    pub fn metric(&self, name: &str) -> i64 {
+        if name == FOLLOWERS {
+            return i64::try_from(self.followers).unwrap_or(i64::MAX);
+        }
+        self.metrics.get(name).copied().unwrap_or(0)
+    }
+}
