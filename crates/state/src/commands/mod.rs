@@ -1,0 +1,139 @@
+//! Everything that can happen, one file a command: fields, apply, refusals, tests.
+//!
+//! A command is checked when its parts are made, so each one that exists may be logged. What the state thinks of it
+//! is an [`Outcome`](crate::Outcome), and refusals are logged like any other answer.
+
+use crate::edge_batch::EdgeBatch;
+use crate::ids::PlatformId;
+
+pub mod activate_pack;
+pub mod answer;
+pub mod deactivate_pack;
+pub mod edges;
+pub mod filter;
+pub mod hold;
+pub mod issue_key;
+pub mod leave;
+pub mod link_identity;
+pub mod register_platform;
+pub mod release;
+pub mod revoke_key;
+pub mod set_metrics;
+pub mod sight_region;
+pub mod tick;
+pub mod undo_filter;
+pub mod upsert_accounts;
+
+pub use activate_pack::ActivatePack;
+pub use answer::{Answer, HolderAnswer};
+pub use deactivate_pack::DeactivatePack;
+pub use filter::{Filter, FilterCriteria};
+pub use hold::Hold;
+pub use issue_key::IssueKey;
+pub use leave::Leave;
+pub use link_identity::LinkIdentity;
+pub use register_platform::RegisterPlatform;
+pub use release::Release;
+pub use revoke_key::RevokeKey;
+pub use set_metrics::{MetricItem, SetMetrics};
+pub use sight_region::{SightRegion, Sighting};
+pub use undo_filter::UndoFilter;
+pub use upsert_accounts::{AccountFacts, Attributes, Topics, UpsertAccounts};
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A new tenant.
+    RegisterPlatform(RegisterPlatform),
+    /// A new API key, as the hash of its secret.
+    IssueKey(IssueKey),
+    /// An API key stops working.
+    RevokeKey(RevokeKey),
+    /// Facts of accounts.
+    UpsertAccounts(UpsertAccounts),
+    /// Follows and unfollows.
+    Edges(EdgeBatch),
+    /// Metrics of accounts.
+    SetMetrics(SetMetrics),
+    /// A pack applies from now on.
+    ActivatePack(ActivatePack),
+    /// A pack no longer applies.
+    DeactivatePack(DeactivatePack),
+    /// A holder's sealed identity stands behind an account.
+    LinkIdentity(LinkIdentity),
+    /// A holder answers a notice.
+    Answer(Answer),
+    /// Followers are removed in bulk.
+    Filter(Filter),
+    /// A filter is undone.
+    UndoFilter(UndoFilter),
+    /// A safety stop.
+    Hold(Hold),
+    /// A safety stop ends.
+    Release(Release),
+    /// An account leaves for good.
+    Leave(Leave),
+    /// Where accounts speak from.
+    SightRegion(SightRegion),
+    /// Time passes: timers fire and moved accounts are evaluated, on every platform.
+    Tick,
+}
+
+impl Command {
+    /// The platform it belongs to; none for a tick.
+    pub fn platform(&self) -> Option<&PlatformId> {
+        match self {
+            Command::RegisterPlatform(c) => Some(&c.platform),
+            Command::IssueKey(c) => Some(&c.platform),
+            Command::RevokeKey(c) => Some(&c.platform),
+            Command::UpsertAccounts(c) => Some(&c.platform),
+            Command::Edges(c) => Some(c.platform()),
+            Command::SetMetrics(c) => Some(&c.platform),
+            Command::ActivatePack(c) => Some(&c.platform),
+            Command::DeactivatePack(c) => Some(&c.platform),
+            Command::LinkIdentity(c) => Some(&c.platform),
+            Command::Answer(c) => Some(&c.platform),
+            Command::Filter(c) => Some(&c.platform),
+            Command::UndoFilter(c) => Some(&c.platform),
+            Command::Hold(c) => Some(&c.platform),
+            Command::Release(c) => Some(&c.platform),
+            Command::Leave(c) => Some(&c.platform),
+            Command::SightRegion(c) => Some(&c.platform),
+            Command::Tick => None,
+        }
+    }
+
+    /// The machine word, as in the API, in metrics and in the record format.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Command::RegisterPlatform(_) => "register_platform",
+            Command::IssueKey(_) => "issue_key",
+            Command::RevokeKey(_) => "revoke_key",
+            Command::UpsertAccounts(_) => "upsert_accounts",
+            Command::Edges(_) => "edges",
+            Command::SetMetrics(_) => "set_metrics",
+            Command::ActivatePack(_) => "activate_pack",
+            Command::DeactivatePack(_) => "deactivate_pack",
+            Command::LinkIdentity(_) => "link_identity",
+            Command::Answer(_) => "answer",
+            Command::Filter(_) => "filter",
+            Command::UndoFilter(_) => "undo_filter",
+            Command::Hold(_) => "hold",
+            Command::Release(_) => "release",
+            Command::Leave(_) => "leave",
+            Command::SightRegion(_) => "sight_region",
+            Command::Tick => "tick",
+        }
+    }
+}
+
+/// A command at its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The place, from 1, without gaps.
+    pub position: u64,
+    /// When it was appended, as stamped before the append. Never earlier than the entry before.
+    pub at: policy::Millis,
+    /// What happens.
+    pub command: Command,
+}

@@ -1,0 +1,381 @@
+//! A batch of follows and unfollows whose record bytes are also its form in memory.
+//!
+//! Nothing is parsed into a list: the machine walks the bytes that were received and logged. The bytes are checked
+//! once, when a batch is built or decoded, so walking them cannot fail. The layout is in `docs/formats/record.md`.
+
+use crate::ids::{ACCOUNT_ID_BYTES_MAX, AccountKey, IdError, PlatformId};
+use crate::record::bytes::{Bytes, put_varint, unzigzag, zigzag};
+
+pub use followers::Op;
+
+/// Events in a batch at most.
+pub const EVENTS_MAX: u32 = 100_000;
+/// Bytes of an event id at most.
+pub const EVENT_ID_BYTES_MAX: usize = 64;
+
+const OP_MASK: u8 = 0b0000_0011;
+const FOLLOWEE_TEXT: u8 = 0b0000_0100;
+const FOLLOWER_TEXT: u8 = 0b0000_1000;
+const HAS_ID: u8 = 0b0001_0000;
+const KNOWN: u8 = OP_MASK | FOLLOWEE_TEXT | FOLLOWER_TEXT | HAS_ID;
+
+/// One event as it lies in the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeEvent<'a> {
+    /// Follow, unfollow, or a past follow brought by an import.
+    pub op: Op,
+    /// The account that is followed.
+    pub followee: AccountKey<'a>,
+    /// The account that follows.
+    pub follower: AccountKey<'a>,
+    /// When it happened, in milliseconds since 1970; also its version: the newest of a pair wins.
+    pub at: i64,
+    /// The platform's own id of the event, if it has one.
+    pub id: Option<&'a [u8]>,
+}
+
+/// Why an event cannot even be put into a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventRefusal {
+    /// One of the two ids is not an account id.
+    #[error("the account id is refused: {0}")]
+    Account(#[from] IdError),
+    /// The event id is empty or too long.
+    #[error("the event id is refused: give 1 to 64 bytes")]
+    EventId,
+    /// Before 1970 or after 2149, where a day is no longer a day.
+    #[error("the time is refused: give milliseconds since 1970, before the year 2149")]
+    Time,
+    /// The batch has [`EVENTS_MAX`] events.
+    #[error("the batch is full: 100000 events at most")]
+    BatchFull,
+}
+
+/// Follows and unfollows of one platform, in the order they were sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EdgeBatch {
+    platform: PlatformId,
+    bytes: Vec<u8>,
+    len: u32,
+}
+
+impl std::fmt::Debug for EdgeBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EdgeBatch({}, {} events)", self.platform, self.len)
+    }
+}
+
+impl EdgeBatch {
+    /// The platform that all events belong to.
+    pub fn platform(&self) -> &PlatformId {
+        &self.platform
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Has it no event?
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The record bytes of the events.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The events in the order they were pushed.
+    pub fn events(&self) -> Events<'_> {
+        Events { bytes: Bytes::new(&self.bytes), at: 0 }
+    }
+
+    /// Takes bytes from a record after checking every event.
+    pub(crate) fn checked(platform: PlatformId, bytes: Vec<u8>, len: u32) -> Option<EdgeBatch> {
+        if len > EVENTS_MAX {
+            return None;
+        }
+        let mut walk = Events { bytes: Bytes::new(&bytes), at: 0 };
+        for _ in 0..len {
+            let event = walk.read()?;
+            if !canonical(event.followee) || !canonical(event.follower) || !(0..=AT_MAX).contains(&event.at) {
+                return None;
+            }
+            if event.id.is_some_and(|id| id.is_empty() || id.len() > EVENT_ID_BYTES_MAX) {
+                return None;
+            }
+        }
+        if !walk.bytes.is_empty() {
+            return None;
+        }
+        Some(EdgeBatch { platform, bytes, len })
+    }
+}
+
+/// The last millisecond whose day fits 16 bits.
+const AT_MAX: i64 = (u16::MAX as i64 + 1) * 86_400_000 - 1;
+
+fn canonical(key: AccountKey<'_>) -> bool {
+    match key {
+        AccountKey::Number(_) => true,
+        AccountKey::Text(text) => AccountKey::parse(text) == Ok(key),
+    }
+}
+
+/// Walks the events of a batch.
+#[derive(Clone, Debug)]
+pub struct Events<'a> {
+    bytes: Bytes<'a>,
+    at: i64,
+}
+
+impl<'a> Events<'a> {
+    fn read(&mut self) -> Option<EdgeEvent<'a>> {
+        let head = self.bytes.u8()?;
+        let op = match head & OP_MASK {
+            0 => Op::Follow,
+            1 => Op::Unfollow,
+            2 => Op::Backfill,
+            _ => return None,
+        };
+        if head & !KNOWN != 0 {
+            return None;
+        }
+        // Times are kept as differences: events arrive nearly in order, so most take one or two bytes.
+        let at = self.at.checked_add(unzigzag(self.bytes.varint()?))?;
+        self.at = at;
+        let followee = self.key(head & FOLLOWEE_TEXT != 0)?;
+        let follower = self.key(head & FOLLOWER_TEXT != 0)?;
+        let id = if head & HAS_ID != 0 { Some(self.bytes.short()?) } else { None };
+        Some(EdgeEvent { op, followee, follower, at, id })
+    }
+
+    fn key(&mut self, text: bool) -> Option<AccountKey<'a>> {
+        if text {
+            Some(AccountKey::Text(std::str::from_utf8(self.bytes.short()?).ok()?))
+        } else {
+            Some(AccountKey::Number(self.bytes.varint()?))
+        }
+    }
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = EdgeEvent<'a>;
+
+    fn next(&mut self) -> Option<EdgeEvent<'a>> {
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let event = self.read();
+        debug_assert!(event.is_some(), "a checked batch has an event that cannot be read");
+        event
+    }
+}
+
+/// Collects events into a batch.
+#[derive(Clone, Debug)]
+pub struct EdgeBatchBuilder {
+    platform: PlatformId,
+    bytes: Vec<u8>,
+    len: u32,
+    at: i64,
+}
+
+impl EdgeBatchBuilder {
+    /// An empty batch for one platform.
+    pub fn new(platform: PlatformId) -> Self {
+        Self { platform, bytes: Vec::new(), len: 0, at: 0 }
+    }
+
+    /// Room for about `events` events.
+    pub fn with_capacity(platform: PlatformId, events: usize) -> Self {
+        Self { platform, bytes: Vec::with_capacity(events.saturating_mul(14)), len: 0, at: 0 }
+    }
+
+    /// Adds one event whose ids are still texts.
+    ///
+    /// # Errors
+    /// The ids, the event id and the time are checked here, and the number of events; a refused event changes nothing.
+    pub fn push(
+        &mut self,
+        op: Op,
+        followee: &str,
+        follower: &str,
+        at: i64,
+        id: Option<&[u8]>,
+    ) -> Result<(), EventRefusal> {
+        let followee = AccountKey::parse(followee)?;
+        let follower = AccountKey::parse(follower)?;
+        self.push_keys(op, followee, follower, at, id)
+    }
+
+    /// Adds one event whose ids are known to be good: made by [`AccountKey::parse`] or numbers.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), without the look at the ids of numbers.
+    pub fn push_keys(
+        &mut self,
+        op: Op,
+        followee: AccountKey<'_>,
+        follower: AccountKey<'_>,
+        at: i64,
+        id: Option<&[u8]>,
+    ) -> Result<(), EventRefusal> {
+        if self.len >= EVENTS_MAX {
+            return Err(EventRefusal::BatchFull);
+        }
+        if !(0..=AT_MAX).contains(&at) {
+            return Err(EventRefusal::Time);
+        }
+        if id.is_some_and(|id| id.is_empty() || id.len() > EVENT_ID_BYTES_MAX) {
+            return Err(EventRefusal::EventId);
+        }
+        for key in [followee, follower] {
+            if let AccountKey::Text(text) = key
+                && AccountKey::parse(text)? != key
+            {
+                return Err(EventRefusal::Account(IdError::Character {
+                    allowed: "`AccountKey::parse`, which makes a number of a decimal",
+                }));
+            }
+        }
+        let mut head = match op {
+            Op::Follow => 0,
+            Op::Unfollow => 1,
+            Op::Backfill => 2,
+        };
+        if matches!(followee, AccountKey::Text(_)) {
+            head |= FOLLOWEE_TEXT;
+        }
+        if matches!(follower, AccountKey::Text(_)) {
+            head |= FOLLOWER_TEXT;
+        }
+        if id.is_some() {
+            head |= HAS_ID;
+        }
+        self.bytes.push(head);
+        put_varint(&mut self.bytes, zigzag(at - self.at));
+        self.at = at;
+        self.put_key(followee);
+        self.put_key(follower);
+        if let Some(id) = id {
+            self.put_short(id);
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    fn put_key(&mut self, key: AccountKey<'_>) {
+        match key {
+            AccountKey::Number(number) => put_varint(&mut self.bytes, number),
+            AccountKey::Text(text) => self.put_short(text.as_bytes()),
+        }
+    }
+
+    // Ids are at most 64 bytes, checked above, so one byte of length is enough.
+    fn put_short(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= ACCOUNT_ID_BYTES_MAX.max(EVENT_ID_BYTES_MAX));
+        self.bytes.push(bytes.len() as u8);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Events so far.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// No event yet?
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes so far.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The finished batch.
+    pub fn build(self) -> EdgeBatch {
+        EdgeBatch { platform: self.platform, bytes: self.bytes, len: self.len }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn platform() -> PlatformId {
+        PlatformId::new("demo").unwrap()
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_in_order() {
+        let mut builder = EdgeBatchBuilder::new(platform());
+        builder.push(Op::Follow, "7", "8", 1_000, None).unwrap();
+        builder.push(Op::Unfollow, "ann", "8", 900, Some(b"e-1")).unwrap();
+        builder.push(Op::Backfill, "7", "bob", 0, None).unwrap();
+        let batch = builder.build();
+        let events: Vec<_> = batch.events().collect();
+        assert_eq!(events.len(), 3);
+        assert_eq!(batch.len(), 3);
+        assert_eq!(
+            events[1],
+            EdgeEvent {
+                op: Op::Unfollow,
+                followee: AccountKey::Text("ann"),
+                follower: AccountKey::Number(8),
+                at: 900,
+                id: Some(b"e-1"),
+            }
+        );
+        assert_eq!(EdgeBatch::checked(platform(), batch.bytes().to_vec(), 3), Some(batch));
+    }
+
+    #[test]
+    fn a_refused_event_changes_nothing() {
+        let mut builder = EdgeBatchBuilder::new(platform());
+        builder.push(Op::Follow, "7", "8", 1_000, None).unwrap();
+        let before = builder.clone().build();
+        assert!(matches!(builder.push(Op::Follow, "a/b", "8", 1, None), Err(EventRefusal::Account(_))));
+        assert_eq!(builder.push(Op::Follow, "7", "8", -1, None), Err(EventRefusal::Time));
+        assert_eq!(builder.push(Op::Follow, "7", "8", i64::MAX, None), Err(EventRefusal::Time));
+        assert_eq!(builder.push(Op::Follow, "7", "8", 1, Some(b"")), Err(EventRefusal::EventId));
+        assert_eq!(builder.push(Op::Follow, "7", "8", 1, Some(&[1; 65])), Err(EventRefusal::EventId));
+        let wrong = AccountKey::Text("42");
+        assert!(builder.push_keys(Op::Follow, wrong, AccountKey::Number(1), 1, None).is_err());
+        assert_eq!(builder.build(), before);
+    }
+
+    #[test]
+    fn bytes_that_are_no_batch_are_refused() {
+        let mut builder = EdgeBatchBuilder::new(platform());
+        builder.push(Op::Follow, "7", "ann", 1_000, Some(b"id")).unwrap();
+        let good = builder.build().bytes().to_vec();
+        for cut in 0..good.len() {
+            assert_eq!(EdgeBatch::checked(platform(), good[..cut].to_vec(), 1), None, "cut at {cut}");
+        }
+        let mut long = good.clone();
+        long.push(0);
+        assert_eq!(EdgeBatch::checked(platform(), long, 1), None);
+        let mut unknown = good.clone();
+        unknown[0] |= 0x80;
+        assert_eq!(EdgeBatch::checked(platform(), unknown, 1), None);
+        assert_eq!(EdgeBatch::checked(platform(), good, EVENTS_MAX + 1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_batch_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200), len in 0u32..20) {
+            if let Some(batch) = EdgeBatch::checked(platform(), bytes, len) {
+                prop_assert_eq!(batch.events().count() as u32, len);
+                let mut again = EdgeBatchBuilder::new(platform());
+                for event in batch.events() {
+                    again.push_keys(event.op, event.followee, event.follower, event.at, event.id).unwrap();
+                }
+                prop_assert_eq!(again.len(), len);
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Every bound of the state, by name.
+//!
+//! They decide outcomes, so they are part of what a log means: they are saved with a snapshot, and loading one under
+//! other values is refused.
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// The bounds a machine works within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Platforms on one server.
+    pub platforms_max: u32,
+    /// Accounts on one platform.
+    pub accounts_max: u32,
+    /// Keys of one platform, revoked ones included.
+    pub keys_max: u32,
+    /// Packs active at once on one platform.
+    pub packs_max: u32,
+    /// Items in one command (facts, metrics, sightings).
+    pub items_max: u32,
+    /// Metrics of one account.
+    pub metrics_max: u32,
+    /// Topics of one account.
+    pub topics_max: u32,
+    /// Holds on one account at once.
+    pub holds_max: u32,
+    /// Days of count history kept for one account.
+    pub history_rows_max: u32,
+    /// From this count on an account has a count history; smaller ones have one once they have facts.
+    pub history_from: u32,
+    /// How far behind the log clock a live event may be, in milliseconds; event ids are remembered as long.
+    pub horizon_ms: i64,
+    /// How far ahead of the log clock an event may be, in milliseconds.
+    pub future_ms: i64,
+    /// How long a filter can be undone, in milliseconds.
+    pub undo_ms: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            platforms_max: 1_000,
+            accounts_max: u32::MAX - 1,
+            keys_max: 1_000,
+            packs_max: 32,
+            items_max: 100_000,
+            metrics_max: 32,
+            topics_max: 64,
+            holds_max: 16,
+            history_rows_max: 800,
+            history_from: 1_000,
+            horizon_ms: 72 * HOUR_MS,
+            future_ms: 5 * 60_000,
+            undo_ms: 30 * 24 * HOUR_MS,
+        }
+    }
+}
+
+impl Limits {
+    /// The same bounds, as the follower engine takes them.
+    pub(crate) fn followers(&self) -> followers::Limits {
+        followers::Limits {
+            accounts_max: self.accounts_max,
+            horizon_ms: self.horizon_ms,
+            future_ms: self.future_ms,
+            undo_ms: self.undo_ms,
+            ..followers::Limits::default()
+        }
+    }
+}
