@@ -5,12 +5,16 @@
 
 mod blobs;
 mod command_log;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod engines;
 mod error;
+#[cfg(feature = "conformance")]
+pub mod faults;
 mod snapshots;
 
 pub use blobs::{Blobs, blob_bytes_max, key_bytes_max};
 pub use command_log::{CommandLog, Records, record_bytes_max};
-pub use engines::memory;
+pub use engines::{disk, memory};
 pub use error::Error;
 pub use snapshots::Snapshots;

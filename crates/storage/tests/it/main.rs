@@ -1,0 +1,3 @@
+//! The engines against the contracts, against faults and against their own documented bytes.
+
+mod conform;
