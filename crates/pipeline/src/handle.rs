@@ -1,0 +1,237 @@
+//! The handle that everybody holds: submit commands, read the state, follow the effects.
+//!
+//! A command is encoded by whoever submits it, not by the writer thread: the writer is the one that others wait for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use state::{Command, EffectId, HolderId, Outcome, PlatformId, Reader};
+use tokio::sync::{oneshot, watch};
+
+use crate::effects::{EffectPage, Feed};
+use crate::error::{SubmitError, WaitError};
+use crate::forget::Pending;
+use crate::record;
+
+/// Gives commands to the pipeline and reads what came of them. Clones are the same handle.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    applied: watch::Receiver<u64>,
+}
+
+/// What the handles and the writer share.
+pub(crate) struct Shared {
+    pub(crate) commands: SyncSender<Message>,
+    pub(crate) commands_queued_bytes_max: usize,
+    /// Encoded bytes in the queue `commands`.
+    pub(crate) queued_bytes: AtomicUsize,
+    /// Set once, when no more commands are taken.
+    pub(crate) stopped: OnceLock<Arc<str>>,
+    pub(crate) feed: Mutex<Feed>,
+    pub(crate) pending: Pending,
+    pub(crate) reader: Reader,
+}
+
+/// What waits in the queue named `commands`.
+pub(crate) enum Message {
+    /// A command with its encoded record, whose time is stamped later.
+    Command(Submitted),
+    /// Save a snapshot now and say where.
+    Snapshot(oneshot::Sender<Result<u64, SubmitError>>),
+    /// Take no more commands.
+    Stop,
+}
+
+pub(crate) struct Submitted {
+    pub(crate) command: Command,
+    pub(crate) record: Vec<u8>,
+    pub(crate) reply: Option<oneshot::Sender<Result<Outcome, SubmitError>>>,
+}
+
+/// The answer to a command, when it comes: durable, applied and visible to readers. Await it, or block on [`Ticket::wait`].
+///
+/// Dropping it changes nothing: the command is on its way.
+#[must_use = "the command may still be refused"]
+pub struct Ticket {
+    answer: oneshot::Receiver<Result<Outcome, SubmitError>>,
+    shared: Arc<Shared>,
+}
+
+impl Ticket {
+    /// Waits for the answer. Not for use inside of an async runtime.
+    ///
+    /// # Errors
+    /// When the append failed or the pipeline stopped.
+    pub fn wait(self) -> Result<Outcome, SubmitError> {
+        let Self { answer, shared } = self;
+        answer.blocking_recv().unwrap_or_else(|_| Err(shared.why_stopped()))
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Outcome, SubmitError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer)
+            .poll(context)
+            .map(|answer| answer.unwrap_or_else(|_| Err(self.shared.why_stopped())))
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(shared: Arc<Shared>, applied: watch::Receiver<u64>) -> Self {
+        Self { shared, applied }
+    }
+
+    /// Puts a command into the queue. The ticket resolves once it is durable, applied and visible.
+    ///
+    /// # Errors
+    /// `Busy` when the queue is full, `TooLarge`, or `Stopped`; in each case nothing happened.
+    pub fn submit(&self, command: Command) -> Result<Ticket, SubmitError> {
+        let record = record::encode(&command);
+        let bytes = record.len();
+        if bytes > storage::record_bytes_max() {
+            return Err(SubmitError::TooLarge { bytes, bytes_max: storage::record_bytes_max() });
+        }
+        self.reserve(bytes)?;
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Command(Submitted { command, record, reply: Some(reply) });
+        match self.shared.commands.try_send(message) {
+            Ok(()) => Ok(Ticket { answer, shared: Arc::clone(&self.shared) }),
+            Err(failure) => {
+                self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+                Err(match failure {
+                    TrySendError::Full(_) => SubmitError::Busy,
+                    TrySendError::Disconnected(_) => self.shared.why_stopped(),
+                })
+            }
+        }
+    }
+
+    /// Submits and waits for the answer, waiting also while the queue is full. For threads, not for async code.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Unknown` or `Stopped`.
+    pub fn submit_and_wait(&self, command: Command) -> Result<Outcome, SubmitError> {
+        self.submit_patiently(command)?.wait()
+    }
+
+    /// Submits, waiting while the queue is full. For threads, not for async code.
+    ///
+    /// # Errors
+    /// `TooLarge` or `Stopped`.
+    pub fn submit_patiently(&self, command: Command) -> Result<Ticket, SubmitError> {
+        let mut pause = Duration::from_micros(200);
+        loop {
+            // Cloning a batch is a copy of its bytes; only a full queue makes it happen more than once.
+            match self.submit(command.clone()) {
+                Err(SubmitError::Busy) => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(20));
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<(), SubmitError> {
+        let before = self.shared.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
+        // A command larger than the whole bound passes alone, or it never would.
+        if before > 0 && before.saturating_add(bytes) > self.shared.commands_queued_bytes_max {
+            self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(SubmitError::Busy);
+        }
+        Ok(())
+    }
+
+    /// The state as readers see it. Lock-free; clone it freely.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    /// The last position applied.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        *self.applied.borrow()
+    }
+
+    /// Waits until `position` is applied, at most `timeout`.
+    ///
+    /// # Errors
+    /// `NotYet` after the timeout; `Stopped` when the position will never come.
+    pub async fn wait_applied(&self, position: u64, timeout: Duration) -> Result<(), WaitError> {
+        if self.applied() >= position {
+            return Ok(());
+        }
+        let mut applied = self.applied.clone();
+        let reached = tokio::time::timeout(timeout, applied.wait_for(|applied| *applied >= position)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(WaitError::Stopped { position, why: self.shared.stop_reason() }),
+            Err(_) => Err(WaitError::NotYet { position, applied: self.applied() }),
+        }
+    }
+
+    /// A receiver that changes whenever more is applied: for those who follow the feed.
+    #[must_use]
+    pub fn watch_applied(&self) -> watch::Receiver<u64> {
+        self.applied.clone()
+    }
+
+    /// Effects after `cursor` (all that are kept for `None`), at most `limit`.
+    #[must_use]
+    pub fn effects_after(&self, cursor: Option<EffectId>, limit: usize) -> EffectPage {
+        self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).after(cursor, limit)
+    }
+
+    /// Why no more commands are taken; `None` while they are.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        self.shared.stopped.get().cloned()
+    }
+
+    /// Whether the keys of this holder are about to be destroyed. Until they are, nothing new may be sealed.
+    #[must_use]
+    pub fn is_being_forgotten(&self, platform: &PlatformId, holder: &HolderId) -> bool {
+        self.shared.pending.contains(&(platform.clone(), holder.clone()))
+    }
+
+    /// Commands waiting in the queue, in encoded bytes: for metrics.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.shared.queued_bytes.load(Ordering::Acquire)
+    }
+
+    /// Saves a snapshot now and gives its position. For threads, not for async code.
+    ///
+    /// # Errors
+    /// `Stopped`, or `Unknown` with what failed when it could not be saved; the state is as before.
+    pub fn snapshot_and_wait(&self) -> Result<u64, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.commands.send(Message::Snapshot(reply)).map_err(|_| self.shared.why_stopped())?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.shared.why_stopped()))
+    }
+
+    /// Asks the writer to take no more commands once it has done those before this call.
+    pub(crate) fn stop(&self) {
+        // Nobody to tell when it has stopped already.
+        let _ = self.shared.commands.send(Message::Stop);
+    }
+}
+
+impl Shared {
+    fn stop_reason(&self) -> Arc<str> {
+        self.stopped.get().cloned().unwrap_or_else(|| Arc::from("the writer has ended; restart the server"))
+    }
+
+    pub(crate) fn why_stopped(&self) -> SubmitError {
+        SubmitError::Stopped(self.stop_reason())
+    }
+}

@@ -1,0 +1,45 @@
+//! Every limit of the pipeline, by name.
+
+use std::time::Duration;
+
+/// How much the pipeline holds, batches and keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Commands waiting in the queue named `commands`. One more is refused as busy.
+    pub commands_queued_max: usize,
+    /// Encoded bytes waiting in the queue named `commands`. A command above it alone still passes when the queue is empty.
+    pub commands_queued_bytes_max: usize,
+    /// Entries written with one sync.
+    pub batch_entries_max: usize,
+    /// Encoded bytes written with one sync, unless one entry alone is larger.
+    pub batch_bytes_max: usize,
+    /// Entries between two snapshots.
+    pub snapshot_entries: u64,
+    /// Encoded bytes of entries between two snapshots.
+    pub snapshot_bytes: u64,
+    /// Snapshots kept; the log is trimmed behind the oldest of them. At least 1.
+    pub snapshots_kept: usize,
+    /// Effects kept for readers of the feed. Older ones are gone, and a reader is told so.
+    pub effects_kept_max: usize,
+    /// How often a tick is logged while the clock runs by itself. `None`: only when someone submits one.
+    pub tick_every: Option<Duration>,
+    /// Wait before keys whose destruction failed are tried again.
+    pub forget_retry: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            commands_queued_max: 16_384,
+            commands_queued_bytes_max: 256 << 20,
+            batch_entries_max: 4_096,
+            batch_bytes_max: 16 << 20,
+            snapshot_entries: 1_000_000,
+            snapshot_bytes: 4 << 30,
+            snapshots_kept: 2,
+            effects_kept_max: 100_000,
+            tick_every: Some(Duration::from_secs(5)),
+            forget_retry: Duration::from_secs(1),
+        }
+    }
+}

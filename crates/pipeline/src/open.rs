@@ -1,0 +1,246 @@
+//! Opening: the newest usable snapshot, then the rest of the log, then a look whether the promises hold.
+//!
+//! A snapshot that does not load is passed over for an older one; the log reaches back to the oldest that is kept.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use state::Machine;
+use storage::{CommandLog, Snapshots};
+use tokio::sync::watch;
+
+use crate::clock::{Clock, Stamper};
+use crate::effects::Feed;
+use crate::error::OpenError;
+use crate::forget::{Forget, Forgetter, Pending};
+use crate::handle::{Handle, Shared};
+use crate::limits::Limits;
+use crate::writer::{SinceSnapshot, Writer};
+use crate::{apply, record, snapshot};
+
+/// What the pipeline is made of.
+pub struct Parts {
+    /// The log, opened for this process alone.
+    pub log: Box<dyn CommandLog>,
+    /// The snapshots of that log.
+    pub snapshots: Arc<dyn Snapshots>,
+    /// Destroys the keys of those who leave: usually the vault.
+    pub keys: Arc<dyn Forget>,
+    /// Where stamps come from.
+    pub clock: Clock,
+    /// The state's own limits. The log must be replayed under those it was written under.
+    pub state_limits: state::Limits,
+}
+
+/// What opening found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Position of the snapshot it started from; `None` when it started from nothing.
+    pub snapshot: Option<u64>,
+    /// Newer snapshots that were not usable, with the reason.
+    pub passed_over: Vec<(u64, String)>,
+    /// Entries replayed from the log.
+    pub replayed: u64,
+    /// The last position applied.
+    pub position: u64,
+    /// Leaves whose keys had to be destroyed again.
+    pub forgotten: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The running pipeline. Dropping it stops it as [`Pipeline::close`] does.
+pub struct Pipeline {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pipeline {
+    /// Loads the state and starts the writer.
+    ///
+    /// # Errors
+    /// When the log or its snapshots cannot be read, do not fit together, or give a state that breaks a promise.
+    pub fn open(limits: Limits, parts: Parts) -> Result<(Self, Opened), OpenError> {
+        Self::open_watched(limits, parts, &mut |_, _| {})
+    }
+
+    /// Like [`Pipeline::open`], telling `progress` the entries replayed and the entries to replay.
+    ///
+    /// # Errors
+    /// Those of [`Pipeline::open`].
+    pub fn open_watched(
+        limits: Limits,
+        parts: Parts,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Self, Opened), OpenError> {
+        let started = Instant::now();
+        let Parts { log, snapshots, keys, clock, state_limits } = parts;
+        let recovered = recover(&limits, &*log, &*snapshots, state_limits, progress)?;
+        recovered.machine.check().map_err(|broken| OpenError::Broken { why: broken.to_string() })?;
+
+        let forgotten = recovered.pending.list().len();
+        let forgetter = Forgetter::start(keys, recovered.pending.clone(), limits.forget_retry)?;
+
+        let position = recovered.machine.position();
+        let (commands, inbox) = sync_channel(limits.commands_queued_max);
+        let (applied, applied_seen) = watch::channel(position);
+        let shared = Arc::new(Shared {
+            commands,
+            commands_queued_bytes_max: limits.commands_queued_bytes_max,
+            queued_bytes: AtomicUsize::new(0),
+            stopped: OnceLock::new(),
+            feed: Mutex::new(recovered.feed),
+            pending: recovered.pending,
+            reader: recovered.machine.reader(),
+        });
+        let writer = Writer {
+            machine: recovered.machine,
+            log,
+            snapshots,
+            ticks: limits.tick_every.filter(|_| clock.runs()),
+            stamper: Stamper::new(clock, recovered.last_ms),
+            limits,
+            shared: Arc::clone(&shared),
+            applied,
+            forgetter,
+            since_snapshot: recovered.since_snapshot,
+        };
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || writer.run(inbox))
+            .map_err(OpenError::Thread)?;
+        let opened = Opened {
+            snapshot: recovered.snapshot,
+            passed_over: recovered.passed_over,
+            replayed: recovered.since_snapshot.entries,
+            position,
+            forgotten,
+            took: started.elapsed(),
+        };
+        tracing::info!(
+            position,
+            snapshot = opened.snapshot.unwrap_or(0),
+            replayed = opened.replayed,
+            forgotten,
+            "pipeline open"
+        );
+        Ok((Self { handle: Handle::new(shared, applied_seen), thread: Some(thread) }, opened))
+    }
+
+    /// A handle to it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Does what was submitted before, saves a snapshot and ends. Handles refuse from then on and still read.
+    pub fn close(mut self) {
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.handle.stop();
+            if thread.join().is_err() {
+                tracing::error!("the writer ended with a broken promise, see above");
+            }
+        }
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Recovered {
+    machine: Machine,
+    feed: Feed,
+    pending: Pending,
+    last_ms: i64,
+    snapshot: Option<u64>,
+    passed_over: Vec<(u64, String)>,
+    since_snapshot: SinceSnapshot,
+}
+
+fn recover(
+    limits: &Limits,
+    log: &dyn CommandLog,
+    snapshots: &dyn Snapshots,
+    state_limits: state::Limits,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Recovered, OpenError> {
+    let mut recovered = load(limits, snapshots, state_limits)?;
+    let (first, last) = (log.first(), log.last());
+    let start = recovered.machine.position();
+    if start + 1 < first {
+        return Err(OpenError::LogStartsLate { first, snapshot: start });
+    }
+    if last < start {
+        return Err(OpenError::LogEndsEarly { last, snapshot: start });
+    }
+    let reader = recovered.machine.reader();
+    for record in log.read_from(start + 1)? {
+        let (position, record) = record?;
+        if position != recovered.machine.position() + 1 {
+            return Err(OpenError::Entry { position, why: "the positions have a gap".into() });
+        }
+        let entry = record::decode(position, &record).map_err(|why| OpenError::Entry { position, why })?;
+        recovered.last_ms = entry.at.0;
+        apply::apply(&mut recovered.machine, &reader, &recovered.pending, &entry);
+        recovered.feed.extend(recovered.machine.take_effects());
+        recovered.since_snapshot.entries += 1;
+        recovered.since_snapshot.bytes += record.len() as u64;
+        progress(recovered.since_snapshot.entries, last - start);
+    }
+    Ok(recovered)
+}
+
+/// The state of the newest snapshot that loads, or an empty one.
+fn load(
+    limits: &Limits,
+    snapshots: &dyn Snapshots,
+    state_limits: state::Limits,
+) -> Result<Recovered, OpenError> {
+    let mut passed_over = Vec::new();
+    for position in snapshots.list()?.into_iter().rev() {
+        let loaded = match snapshots.load(position) {
+            Ok(Some(bytes)) => snapshot::decode(&bytes, state_limits.clone(), limits.effects_kept_max),
+            Ok(None) => continue,
+            Err(error) => Err(error.to_string()),
+        };
+        match loaded {
+            Ok(loaded) if loaded.machine.position() == position => {
+                let pending = Pending::default();
+                loaded.pending.into_iter().for_each(|holder| pending.add(holder));
+                return Ok(Recovered {
+                    last_ms: loaded.machine.reader().clock().0,
+                    machine: loaded.machine,
+                    feed: loaded.feed,
+                    pending,
+                    snapshot: Some(position),
+                    passed_over,
+                    since_snapshot: SinceSnapshot::default(),
+                });
+            }
+            Ok(_) => passed_over.push((position, "it is the state at another position".into())),
+            Err(why) => {
+                tracing::warn!(position, %why, "snapshot passed over");
+                passed_over.push((position, why));
+            }
+        }
+    }
+    Ok(Recovered {
+        machine: Machine::new(state_limits),
+        feed: Feed::new(limits.effects_kept_max),
+        pending: Pending::default(),
+        last_ms: i64::MIN,
+        snapshot: None,
+        passed_over,
+        since_snapshot: SinceSnapshot::default(),
+    })
+}

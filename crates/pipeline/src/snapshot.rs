@@ -1,0 +1,124 @@
+//! A snapshot: the machine's state, and what the pipeline itself must find again after a restart.
+//!
+//! That is the feed of effects and the list of holders whose keys must go. The layout is in
+//! `docs/formats/snapshot-payload.md`.
+
+mod effect;
+
+use state::{EffectId, HolderId, Machine, PlatformId};
+
+use crate::effects::Feed;
+use crate::forget::Holder;
+
+const MAGIC: &[u8; 8] = b"npstate\x01";
+
+/// The parts of a snapshot that was read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) machine: Machine,
+    pub(crate) feed: Feed,
+    pub(crate) pending: Vec<Holder>,
+}
+
+/// The bytes of a snapshot.
+pub(crate) fn encode(machine: &Machine, feed: &Feed, pending: &[Holder]) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    put_count(&mut out, pending.len());
+    for (platform, holder) in pending {
+        put_text(&mut out, platform.as_str());
+        put_text(&mut out, holder.as_str());
+    }
+    match feed.dropped() {
+        None => out.push(0),
+        Some(id) => {
+            out.push(1);
+            out.extend_from_slice(&id.position.to_le_bytes());
+            out.extend_from_slice(&id.index.to_le_bytes());
+        }
+    }
+    let effects = feed.iter();
+    put_count(&mut out, effects.len());
+    for each in effects {
+        effect::put(&mut out, each);
+    }
+    machine.save(&mut out);
+    out
+}
+
+/// Reads a snapshot back.
+///
+/// # Errors
+/// A sentence on what is wrong with the bytes.
+pub(crate) fn decode(bytes: &[u8], limits: state::Limits, effects_kept_max: usize) -> Result<Loaded, String> {
+    let mut cut = Cut(bytes.strip_prefix(MAGIC).ok_or("it is not a snapshot of this version")?);
+    let parts = read_parts(&mut cut).ok_or("it is cut off or damaged before the state")?;
+    let machine = Machine::load(cut.0, limits).map_err(|error| error.to_string())?;
+    let (pending, dropped, effects) = parts;
+    Ok(Loaded { machine, feed: Feed::restore(effects_kept_max, dropped, effects), pending })
+}
+
+type Parts = (Vec<Holder>, Option<EffectId>, Vec<state::Effect>);
+
+fn read_parts(cut: &mut Cut<'_>) -> Option<Parts> {
+    let mut pending = Vec::new();
+    for _ in 0..cut.count()? {
+        pending.push((PlatformId::new(cut.text()?).ok()?, HolderId::new(cut.text()?).ok()?));
+    }
+    let dropped = match cut.u8()? {
+        0 => None,
+        1 => Some(EffectId { position: cut.u64()?, index: cut.u32()? }),
+        _ => return None,
+    };
+    let mut effects = Vec::new();
+    for _ in 0..cut.count()? {
+        effects.push(effect::read(cut)?);
+    }
+    Some((pending, dropped, effects))
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_count(out, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Reads from the front of some bytes; `None` when they end too early.
+struct Cut<'a>(&'a [u8]);
+
+impl<'a> Cut<'a> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn i64(&mut self) -> Option<i64> {
+        self.take().map(i64::from_le_bytes)
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.u32()?).ok()
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = self.count()?;
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        std::str::from_utf8(head).ok()
+    }
+}

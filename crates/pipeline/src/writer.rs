@@ -1,0 +1,249 @@
+//! The one thread that owns the state: drain, stamp, append, apply, publish, answer.
+//!
+//! Commands that arrive while a sync is running wait and share the next one. After a failed append nothing more is
+//! taken, because the record may be there or not, and only a fresh look at the log can tell.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use state::{Command, Entry, Machine, Millis};
+use storage::{CommandLog, Snapshots};
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Stamper;
+use crate::crash::{self, CrashPoint};
+use crate::error::SubmitError;
+use crate::forget::Forgetter;
+use crate::handle::{Message, Shared, Submitted};
+use crate::limits::Limits;
+use crate::{apply, record, snapshot};
+
+pub(crate) struct Writer {
+    pub(crate) machine: Machine,
+    pub(crate) log: Box<dyn CommandLog>,
+    pub(crate) snapshots: Arc<dyn Snapshots>,
+    pub(crate) stamper: Stamper,
+    /// Whether ticks are logged without being asked for.
+    pub(crate) ticks: Option<Duration>,
+    pub(crate) limits: Limits,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) applied: watch::Sender<u64>,
+    pub(crate) forgetter: Forgetter,
+    pub(crate) since_snapshot: SinceSnapshot,
+}
+
+/// What was logged since the last snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SinceSnapshot {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+}
+
+type SnapshotReply = oneshot::Sender<Result<u64, SubmitError>>;
+
+/// What one turn of the loop has to do.
+#[derive(Default)]
+struct Batch {
+    commands: Vec<Submitted>,
+    bytes: usize,
+    snapshots: Vec<SnapshotReply>,
+    stop: bool,
+}
+
+impl Writer {
+    /// Runs until it is told to stop or an append fails, then saves a snapshot and waits for the forgetter.
+    pub(crate) fn run(mut self, inbox: Receiver<Message>) {
+        let mut tick_at = self.ticks.map(|every| Instant::now() + every);
+        loop {
+            let mut batch = self.drain(&inbox, tick_at);
+            if let (Some(every), Some(at)) = (self.ticks, tick_at)
+                && Instant::now() >= at
+            {
+                batch.commands.push(tick());
+                tick_at = Some(Instant::now() + every);
+            }
+            let stop = batch.stop;
+            if !batch.commands.is_empty() && !self.write(batch.commands) {
+                break;
+            }
+            if self.snapshot_is_due() || !batch.snapshots.is_empty() {
+                let saved = self.save_snapshot();
+                for reply in batch.snapshots {
+                    let _ = reply.send(saved.clone());
+                }
+            }
+            if stop {
+                let _ = self.shared.stopped.set(Arc::from("the server is shutting down"));
+                if self.since_snapshot.entries > 0 {
+                    // A failure is logged inside; the log alone is enough to start again.
+                    let _ = self.save_snapshot();
+                }
+                break;
+            }
+        }
+        self.refuse_the_rest(&inbox);
+        self.forgetter.stop();
+    }
+
+    /// Waits for the first message, then takes whatever else is there, up to the limits of one sync.
+    fn drain(&self, inbox: &Receiver<Message>, tick_at: Option<Instant>) -> Batch {
+        let mut batch = Batch::default();
+        let first = match tick_at {
+            Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match first {
+            Ok(message) => batch.take(message),
+            Err(RecvTimeoutError::Timeout) => return batch,
+            Err(RecvTimeoutError::Disconnected) => batch.stop = true,
+        }
+        while !batch.stop
+            && batch.commands.len() < self.limits.batch_entries_max
+            && batch.bytes < self.limits.batch_bytes_max
+        {
+            match inbox.try_recv() {
+                Ok(message) => batch.take(message),
+                Err(_) => break,
+            }
+        }
+        self.shared.queued_bytes.fetch_sub(batch.bytes, Ordering::AcqRel);
+        batch
+    }
+
+    /// Stamps, appends with one sync, applies and answers. False after a failed append.
+    fn write(&mut self, mut commands: Vec<Submitted>) -> bool {
+        let at_ms = self.stamper.stamp_ms();
+        for submitted in &mut commands {
+            record::stamp(&mut submitted.record, at_ms);
+        }
+        let records: Vec<&[u8]> = commands.iter().map(|submitted| submitted.record.as_slice()).collect();
+        self.since_snapshot.entries += records.len() as u64;
+        self.since_snapshot.bytes += records.iter().map(|record| record.len() as u64).sum::<u64>();
+
+        crash::here(CrashPoint::BeforeAppend);
+        let last = match self.log.append(&records) {
+            Ok(last) => last,
+            Err(error) => {
+                self.append_failed(&error, commands);
+                return false;
+            }
+        };
+        crash::here(CrashPoint::AfterAppend);
+        let first = self.machine.position() + 1;
+        assert_eq!(last + 1, first + commands.len() as u64, "the log's positions have a gap");
+
+        let mut answers = Vec::with_capacity(commands.len());
+        for (position, submitted) in (first..).zip(commands) {
+            let entry = Entry { position, at: Millis(at_ms), command: submitted.command };
+            let (outcome, leaving) =
+                apply::apply(&mut self.machine, &self.shared.reader, &self.shared.pending, &entry);
+            answers.push((submitted.reply, outcome, leaving));
+        }
+        let effects = self.machine.take_effects();
+        if !effects.is_empty() {
+            self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).extend(effects);
+        }
+        self.applied.send_replace(last);
+
+        crash::here(CrashPoint::BeforeReply);
+        for (reply, outcome, leaving) in answers {
+            match leaving {
+                Some(holder) => self.forgetter.forget(holder, reply.map(|reply| (reply, outcome))),
+                // Nobody may be waiting any more; the command stands all the same.
+                None => drop(reply.map(|reply| reply.send(Ok(outcome)))),
+            }
+        }
+        true
+    }
+
+    fn append_failed(&self, error: &storage::Error, commands: Vec<Submitted>) {
+        let why: Arc<str> = Arc::from(error.to_string());
+        tracing::error!(%error, commands = commands.len(), "append failed, no more commands are taken");
+        let _ = self.shared.stopped.set(Arc::from(format!("an append failed ({why}); restart the server")));
+        for submitted in commands {
+            if let Some(reply) = submitted.reply {
+                let _ = reply.send(Err(SubmitError::Unknown(Arc::clone(&why))));
+            }
+        }
+    }
+
+    fn refuse_the_rest(&self, inbox: &Receiver<Message>) {
+        while let Ok(message) = inbox.try_recv() {
+            match message {
+                Message::Command(Submitted { reply: Some(reply), .. }) => {
+                    let _ = reply.send(Err(self.shared.why_stopped()));
+                }
+                Message::Snapshot(reply) => {
+                    let _ = reply.send(Err(self.shared.why_stopped()));
+                }
+                Message::Command(_) | Message::Stop => {}
+            }
+        }
+    }
+
+    fn snapshot_is_due(&self) -> bool {
+        self.since_snapshot.entries >= self.limits.snapshot_entries
+            || self.since_snapshot.bytes >= self.limits.snapshot_bytes
+    }
+
+    /// Saves the state and trims the log behind the oldest kept snapshot.
+    ///
+    /// The writer waits meanwhile. A failure is no reason to stop: the log has everything, only a restart is longer.
+    fn save_snapshot(&mut self) -> Result<u64, SubmitError> {
+        let position = self.machine.position();
+        let started = Instant::now();
+        let bytes = {
+            let feed = self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner);
+            snapshot::encode(&self.machine, &feed, &self.shared.pending.list())
+        };
+        // Counted from here even when it fails, so that a full disk is not asked again at every command.
+        self.since_snapshot = SinceSnapshot::default();
+        crash::here(CrashPoint::BeforeSnapshot);
+        let saved = self.snapshots.save(position, &bytes).and_then(|()| {
+            crash::here(CrashPoint::AfterSnapshot);
+            self.trim()
+        });
+        let save_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match saved {
+            Ok(()) => {
+                tracing::info!(position, bytes = bytes.len(), save_ms, "snapshot saved");
+                Ok(position)
+            }
+            Err(error) => {
+                tracing::error!(%error, position, "snapshot failed, the log is kept whole");
+                Err(SubmitError::Unknown(Arc::from(error.to_string())))
+            }
+        }
+    }
+
+    fn trim(&mut self) -> Result<(), storage::Error> {
+        self.snapshots.prune(self.limits.snapshots_kept)?;
+        // Kept entries start behind the oldest snapshot that is still there, so any of them can be started from.
+        // A single one could turn out broken, and then only the whole log helps.
+        let kept = self.snapshots.list()?;
+        if let (Some(oldest), true) = (kept.first(), kept.len() >= self.limits.snapshots_kept.max(2)) {
+            self.log.trim_before(oldest + 1)?;
+            crash::here(CrashPoint::AfterTrim);
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Command(submitted) => {
+                self.bytes += submitted.record.len();
+                self.commands.push(submitted);
+            }
+            Message::Snapshot(reply) => self.snapshots.push(reply),
+            Message::Stop => self.stop = true,
+        }
+    }
+}
+
+fn tick() -> Submitted {
+    Submitted { record: record::encode(&Command::Tick), command: Command::Tick, reply: None }
+}
