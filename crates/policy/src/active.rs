@@ -232,7 +232,7 @@ impl Resolve<'_> {
             channels: rule.channels.clone(),
             notice_period_ms: length(&rule.notice_period).0.cast_signed(),
             dwell_ms: length(&rule.dwell).0.cast_signed(),
-            consent_required: rule.consent,
+            consent_required: self.value(&rule.consent, apply, true),
             shows: rule.shows.iter().map(|show| self.show(show)).collect(),
             consequences_refused: refused,
             consequences_silent: silent,
@@ -302,11 +302,12 @@ impl Resolve<'_> {
     fn settings(rule: &Rule, active: &ActiveRule) -> Vec<Setting> {
         let length = |ms: i64| Length(ms.unsigned_abs()).to_string();
         let words = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+        let personal = rule.notice == NoticeKind::Personal;
         let mut settings = vec![
             Setting::new(rule, "again", active.again.to_string(), rule.again.gap()),
             Setting::new(rule, "appeal", active.appeal.to_string(), rule.appeal.gap()),
             Setting::new(rule, "below", active.below.to_string(), rule.below.gap()),
-            Setting::new(rule, "consent", yes_no(active.consent_required), None),
+            Setting::new(rule, "consent", yes_no(active.consent_required), rule.consent.gap()),
             Setting::new(rule, "dwell", length(active.dwell_ms), rule.dwell.gap()),
             Setting::new(rule, "notice.kind", active.notice.to_string(), None),
             Setting::new(rule, "notice.period", length(active.notice_period_ms), rule.notice_period.gap()),
@@ -314,6 +315,10 @@ impl Resolve<'_> {
             Setting::new(rule, "removal", length(active.removal_ms), rule.removal.gap()),
             Setting::new(rule, "silent", words(&active.consequences_silent), rule.silent.gap()),
         ];
+        // Without a case per account these have no meaning, and no source said them.
+        settings.retain(|one| {
+            personal || !matches!(one.key.as_str(), "again" | "below" | "consent" | "dwell" | "refused")
+        });
         if let Stated::Unspecified(key) = &rule.apply {
             settings.push(Setting::new(rule, "status", yes_no(active.in_force), Some(key)));
         }

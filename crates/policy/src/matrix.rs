@@ -58,7 +58,7 @@ impl Lines {
         let mut settings =
             vec![("notice", rule.notice.to_string()), ("notice period", line!(rule.notice_period))];
         if rule.notice == NoticeKind::Personal {
-            settings.push(("consent", if rule.consent { "needed" } else { "not needed" }.to_owned()));
+            settings.push(("consent", text(rule.consent.said().map(|yes| needed(*yes)), rule.consent.gap())));
             settings.push(("dwell", line!(rule.dwell)));
             settings
                 .push(("if refused", text(rule.refused.said().map(|all| words(all)), rule.refused.gap())));
@@ -233,6 +233,10 @@ impl Row {
             None => "?viewers".to_owned(),
         }
     }
+}
+
+fn needed(yes: bool) -> String {
+    if yes { "needed" } else { "not needed" }.to_owned()
 }
 
 fn words(words: &[String]) -> String {

@@ -114,14 +114,14 @@ pub struct Rule {
     pub phases: Vec<Phase>,
     /// How holders learn of it.
     pub notice: NoticeKind,
-    /// By which ways a personal notice goes out.
+    /// By which ways a personal notice goes out, as far as a source says.
     pub channels: Vec<String>,
     /// From the notice to the earliest showing.
     pub notice_period: Stated<Length>,
     /// How long the trigger must hold before a case starts.
     pub dwell: Stated<Length>,
     /// Nothing is shown before the holder agrees, field by field.
-    pub consent: bool,
+    pub consent: Stated<bool>,
     /// What is shown to whom.
     pub shows: Vec<Show>,
     /// What the platform does if the holder refuses.
@@ -416,6 +416,8 @@ pub struct Gap {
     pub at_most: Option<Length>,
     /// An answer on the holder's side, and why.
     pub suggestion: Option<Suggestion>,
+    /// What was said around the question without answering it: hearsay, a leak, a press report.
+    pub sources: Vec<String>,
     /// Where the `unspecified` stands.
     pub at: At,
 }

@@ -38,6 +38,7 @@ struct Ask {
     suggestion: Option<Suggestion>,
     at_least: Option<Length>,
     at_most: Option<Length>,
+    sources: Vec<String>,
     at: At,
 }
 
@@ -65,7 +66,7 @@ pub(super) fn rule(
         file: keys.file,
         rule: stem,
         known,
-        asks: RefCell::new(asks(&keys)),
+        asks: RefCell::new(asks(&keys, known)),
         gaps: RefCell::default(),
     };
     let id = keys.need("id", "name the rule like its file").and_then(|value| {
@@ -102,10 +103,11 @@ pub(super) fn rule(
     let exempt = reading.parts(&keys, "exempt", |id, keys| reading.exemption(id, keys, &rule_sources));
     let shows = reading.parts(&keys, "show", |id, keys| reading.show(id, keys, &rule_sources));
 
+    let shows_something = keys.has("show");
     let notice = keys
         .need("notice", "say how holders learn of the rule: `[notice]` with `kind` and `period`")
         .and_then(|value| value.keys())
-        .map(|keys| reading.notice(keys));
+        .map(|keys| reading.notice(keys, shows_something));
     let kind = notice.as_ref().and_then(|notice| notice.kind);
     let personal = kind == Some(NoticeKind::Personal);
 
@@ -115,7 +117,11 @@ pub(super) fn rule(
     } else {
         Some(Stated::Said(Vec::new()))
     };
-    let removal = reading.length(&keys, "removal");
+    let removal = if shows_something || keys.has("removal") {
+        reading.length(&keys, "removal")
+    } else {
+        Some(Stated::Said(Length::ZERO))
+    };
     let appeal = reading.stated(&keys, "appeal", answer(GapKind::Appeal), |value| {
         value.parsed(Appeal::parse, "`none` or a length of time", "write it as in `15d`")
     });
@@ -178,7 +184,7 @@ struct Notice {
 /// What only a rule with a case per account has.
 struct Cased {
     dwell: Option<Stated<Length>>,
-    consent: Option<bool>,
+    consent: Option<Stated<bool>>,
     refused: Option<Stated<Vec<String>>>,
     below: Option<Stated<Below>>,
     again: Option<Stated<Again>>,
@@ -188,7 +194,7 @@ impl Cased {
     fn announced() -> Self {
         Self {
             dwell: Some(Stated::Said(Length::ZERO)),
-            consent: Some(false),
+            consent: Some(Stated::Said(false)),
             refused: Some(Stated::Said(Vec::new())),
             below: Some(Stated::Said(Below::HideNow)),
             again: Some(Stated::Said(Again::Resume)),
@@ -200,9 +206,7 @@ impl Reading<'_> {
     fn cased(&self, keys: &Keys<'_, '_>) -> Cased {
         Cased {
             dwell: self.length(keys, "dwell"),
-            consent: keys
-                .need("consent", "say `true` if nothing is shown before the holder agrees, else `false`")
-                .and_then(|value| value.flag()),
+            consent: self.stated(keys, "consent", answer(GapKind::Apply), |value| value.flag()),
             refused: self.consequences(keys, "refused", vec!["none"]),
             below: self.stated(keys, "below", answer(GapKind::Below), |value| {
                 let next = "write `hide_now`, `sticky`, or `grace` with a length of time as in `grace 30d`";
@@ -214,17 +218,17 @@ impl Reading<'_> {
         }
     }
 
-    fn notice(&self, keys: Keys<'_, '_>) -> Notice {
+    fn notice(&self, keys: Keys<'_, '_>, shows_something: bool) -> Notice {
         let kind = keys
             .need("kind", "say `personal` for a message to each holder, `announcement` for a public one")
             .and_then(|value| value.word(NoticeKind::ALL, NoticeKind::parse, NoticeKind::as_str));
-        let channels = if kind == Some(NoticeKind::Personal) {
-            keys.need("channels", "say by which ways the notice goes out, as in `[\"private_message\"]`")
-                .and_then(|value| value.names())
+        let channels = keys.maybe("channels").map_or_else(|| Some(Vec::new()), |value| value.names());
+        // A rule that shows nothing has nothing to wait for.
+        let period = if shows_something || keys.has("period") {
+            self.length(&keys, "period")
         } else {
-            keys.maybe("channels").map_or_else(|| Some(Vec::new()), |value| value.names())
+            Some(Stated::Said(Length::ZERO))
         };
-        let period = self.length(&keys, "period");
         keys.finish();
         Notice { kind, channels, period }
     }
@@ -440,7 +444,7 @@ impl Reading<'_> {
             return None;
         };
         // A question with faults of its own was reported where it stands.
-        let Ask { question, suggestion, at_least, at_most, at: asked_at } = ask?;
+        let Ask { question, suggestion, at_least, at_most, sources, at: asked_at } = ask?;
         let full = format!("{}.{key}", self.rule);
         let gap = Gap {
             key: full.clone(),
@@ -451,6 +455,7 @@ impl Reading<'_> {
             at_least,
             at_most,
             suggestion,
+            sources,
             at,
         };
         if let Some(suggestion) = gap.suggestion.as_ref().filter(|suggestion| !gap.takes(&suggestion.value)) {
@@ -482,12 +487,16 @@ impl Reading<'_> {
 }
 
 /// The questions of a rule by key; `None` stands for one that has faults.
-fn asks(keys: &Keys<'_, '_>) -> BTreeMap<String, Option<Ask>> {
+fn asks(keys: &Keys<'_, '_>, known: Option<&BTreeSet<String>>) -> BTreeMap<String, Option<Ask>> {
     let Some(table) = keys.maybe("ask").and_then(|value| value.keys()) else { return BTreeMap::new() };
-    table.entries().into_iter().map(|(key, entry)| (key.to_owned(), entry.keys().and_then(ask))).collect()
+    table
+        .entries()
+        .into_iter()
+        .map(|(key, entry)| (key.to_owned(), entry.keys().and_then(|keys| ask(keys, known))))
+        .collect()
 }
 
-fn ask(keys: Keys<'_, '_>) -> Option<Ask> {
+fn ask(keys: Keys<'_, '_>, known: Option<&BTreeSet<String>>) -> Option<Ask> {
     let question = keys
         .need(
             "question",
@@ -512,6 +521,7 @@ fn ask(keys: Keys<'_, '_>) -> Option<Ask> {
             }
         }
     };
+    let sources = keys.maybe("sources").map_or_else(|| Some(Vec::new()), |value| sources_of(&value, known));
     let at = keys.at;
     keys.finish();
     Some(Ask {
@@ -519,6 +529,7 @@ fn ask(keys: Keys<'_, '_>) -> Option<Ask> {
         suggestion: suggestion?,
         at_least: given(at_least)?,
         at_most: given(at_most)?,
+        sources: sources?,
         at,
     })
 }
