@@ -84,7 +84,9 @@ impl Inode {
             self.current.resize(end, 0);
         }
         self.dirty.extend(offset / SECTOR..end.div_ceil(SECTOR));
-        self.current.iter_mut().skip(offset).zip(bytes).for_each(|(to, from)| *to = *from);
+        if let Some(to) = self.current.get_mut(offset..end) {
+            to.copy_from_slice(bytes);
+        }
     }
 
     fn sync(&mut self) {

@@ -289,11 +289,14 @@ impl CommandLog for Log {
     fn append(&mut self, records: &[&[u8]]) -> Result<u64, Error> {
         self.refuse_after_failure()?;
         check_sizes(records)?;
+        let acknowledged = self.last;
         let mut rest = records;
         while !rest.is_empty() {
             match self.append_group(rest) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(error) => {
+                    // Earlier groups of this append are durable, but nobody was told.
+                    self.last = acknowledged;
                     self.failed =
                         Some(self.current.as_ref().map_or(&self.dir, |current| &current.path).clone());
                     return Err(error);
