@@ -1,4 +1,20 @@
 //! What the platform says about accounts, as flat bitsets.
+//!
+//! Bits lie in chunks that are replaced, never written: a filter or a preview takes the chunks it starts with and
+//! is not disturbed by what changes meanwhile. A chunk without a single bit is not there at all.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+/// Words of a chunk: 4 KB, small enough to copy for one bit.
+pub(crate) const CHUNK_WORDS: usize = 512;
+
+/// Accounts of a chunk, as a power of two.
+const CHUNK_SHIFT: u32 = 15;
+
+/// The bits of 32,768 accounts.
+pub(crate) type Chunk = [u64; CHUNK_WORDS];
 
 /// Something that is so or not so of an account. The number is part of the saved format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,4 +83,107 @@ impl Attribute {
     pub fn number(self) -> u8 {
         self as u8
     }
+}
+
+/// Every attribute of every account.
+#[derive(Debug, Default)]
+pub(crate) struct Attributes {
+    columns: [boxcar::Vec<ArcSwapOption<Chunk>>; Attribute::ALL.len()],
+}
+
+impl Attributes {
+    pub(crate) fn has(&self, who: u32, attribute: Attribute) -> bool {
+        let chunk = self.column(attribute).get((who >> CHUNK_SHIFT) as usize);
+        chunk.is_some_and(|chunk| chunk.load().as_deref().is_some_and(|chunk| bit(chunk, who)))
+    }
+
+    /// Only the engine calls this.
+    pub(crate) fn set(&self, who: u32, attribute: Attribute, on: bool) {
+        if self.has(who, attribute) == on {
+            return;
+        }
+        let column = self.column(attribute);
+        let at = (who >> CHUNK_SHIFT) as usize;
+        while column.count() <= at {
+            column.push(ArcSwapOption::empty());
+        }
+        if let Some(slot) = column.get(at) {
+            let mut chunk = slot.load().as_deref().copied().unwrap_or([0; CHUNK_WORDS]);
+            chunk[word(who)] ^= 1 << (who & 63);
+            slot.store(chunk.iter().any(|word| *word != 0).then(|| Arc::new(chunk)));
+        }
+    }
+
+    /// Puts a whole chunk in place. Only loading calls this.
+    pub(crate) fn set_chunk(&self, attribute: Attribute, at: usize, chunk: Chunk) {
+        let column = self.column(attribute);
+        while column.count() <= at {
+            column.push(ArcSwapOption::empty());
+        }
+        if let Some(slot) = column.get(at) {
+            slot.store(Some(Arc::new(chunk)));
+        }
+    }
+
+    /// The bits of one attribute as they are now.
+    pub(crate) fn bits(&self, attribute: Attribute) -> Bits {
+        Bits { chunks: self.column(attribute).iter().map(|(_, chunk)| chunk.load_full()).collect() }
+    }
+
+    fn column(&self, attribute: Attribute) -> &boxcar::Vec<ArcSwapOption<Chunk>> {
+        &self.columns[usize::from(attribute.number())]
+    }
+}
+
+/// The bits of one attribute at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Bits {
+    chunks: Vec<Option<Arc<Chunk>>>,
+}
+
+impl Bits {
+    /// One bit per number, in order; 256 numbers at most.
+    pub(crate) fn mask(&self, ids: &[u32]) -> crate::set::Mask {
+        let mut mask = crate::set::Mask::default();
+        let mut at = usize::MAX;
+        let mut chunk: Option<&Chunk> = None;
+        for (group, out) in ids.chunks(64).zip(&mut mask) {
+            let mut bits = 0;
+            for (place, id) in group.iter().enumerate() {
+                let here = (id >> CHUNK_SHIFT) as usize;
+                if here != at {
+                    at = here;
+                    chunk = self.chunks.get(here).and_then(|chunk| chunk.as_deref());
+                }
+                if let Some(chunk) = chunk {
+                    bits |= (chunk[word(*id)] >> (id & 63) & 1) << place;
+                }
+            }
+            *out = bits;
+        }
+        mask
+    }
+
+    /// Every chunk with a bit in it, by ascending place.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = (usize, &Chunk)> + '_ {
+        self.chunks.iter().enumerate().filter_map(|(at, chunk)| Some((at, chunk.as_deref()?)))
+    }
+
+    /// Every account that carries the attribute, ascending.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.chunks().flat_map(|(at, chunk)| {
+            chunk.iter().enumerate().flat_map(move |(word, bits)| {
+                let base = ((at << CHUNK_SHIFT) | (word << 6)) as u32;
+                (0..64).filter(move |place| bits >> place & 1 == 1).map(move |place| base | place)
+            })
+        })
+    }
+}
+
+fn word(who: u32) -> usize {
+    (who >> 6) as usize % CHUNK_WORDS
+}
+
+fn bit(chunk: &Chunk, who: u32) -> bool {
+    chunk[word(who)] >> (who & 63) & 1 == 1
 }

@@ -1,6 +1,10 @@
 //! Removing followers in bulk by criteria: what is asked, and what came of it.
+//!
+//! How a filter is evaluated is in `choose`; how it stays in force for late events and how it is undone, in
+//! `kept`.
 
-use crate::{AccountNo, Attribute, Day};
+use crate::attributes::Attributes;
+use crate::{AccountNo, Attribute, Day, Limits};
 
 /// Who is meant. An empty `All` means everyone, an empty `Any` nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,4 +106,88 @@ pub struct Preview {
     pub left: u32,
     /// The first it would take in its order, at most 20.
     pub sample: Vec<AccountNo>,
+}
+
+/// How a filter is stored and evaluated: number lists ascend and name each account once.
+pub(crate) fn normalised(filter: &Filter) -> Filter {
+    Filter {
+        criteria: normalised_criteria(&filter.criteria),
+        keep: ascending(&filter.keep),
+        order: filter.order,
+        leave_at: filter.leave_at,
+    }
+}
+
+fn normalised_criteria(criteria: &Criteria) -> Criteria {
+    match criteria {
+        Criteria::All(parts) => Criteria::All(parts.iter().map(normalised_criteria).collect()),
+        Criteria::Any(parts) => Criteria::Any(parts.iter().map(normalised_criteria).collect()),
+        Criteria::Not(part) => Criteria::Not(Box::new(normalised_criteria(part))),
+        Criteria::OneOf(accounts) => Criteria::OneOf(ascending(accounts)),
+        Criteria::Has(_) | Criteria::FollowedBefore(_) | Criteria::FollowedAfter(_) => criteria.clone(),
+    }
+}
+
+fn ascending(accounts: &[AccountNo]) -> Vec<AccountNo> {
+    let mut accounts = accounts.to_vec();
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
+}
+
+impl Filter {
+    /// Whether the filter is within the limits, so that it may be evaluated.
+    ///
+    /// # Errors
+    /// The first limit it exceeds.
+    pub fn check(&self, limits: &Limits) -> Result<(), FilterRefusal> {
+        let mut nodes = limits.criteria_nodes_max;
+        let mut numbers = limits.keep_max;
+        measure(&self.criteria, limits.criteria_depth_max, &mut nodes, &mut numbers)?;
+        if self.keep.len() > limits.keep_max {
+            return Err(FilterRefusal::TooManyNumbers);
+        }
+        Ok(())
+    }
+
+    /// Whether a normalised filter means this follower, with the attributes as they are now.
+    pub(crate) fn means(&self, id: u32, day: u16, attributes: &Attributes) -> bool {
+        holds(&self.criteria, id, day, attributes) && self.keep.binary_search(&AccountNo(id)).is_err()
+    }
+}
+
+/// Takes what the tree uses from what is left; depth is what may still nest.
+fn measure(
+    criteria: &Criteria,
+    depth: usize,
+    nodes: &mut usize,
+    numbers: &mut usize,
+) -> Result<(), FilterRefusal> {
+    if depth == 0 {
+        return Err(FilterRefusal::CriteriaTooLarge);
+    }
+    *nodes = nodes.checked_sub(1).ok_or(FilterRefusal::CriteriaTooLarge)?;
+    match criteria {
+        Criteria::All(parts) | Criteria::Any(parts) => {
+            parts.iter().try_for_each(|part| measure(part, depth - 1, nodes, numbers))
+        }
+        Criteria::Not(part) => measure(part, depth - 1, nodes, numbers),
+        Criteria::OneOf(accounts) => {
+            *numbers = numbers.checked_sub(accounts.len()).ok_or(FilterRefusal::TooManyNumbers)?;
+            Ok(())
+        }
+        Criteria::Has(_) | Criteria::FollowedBefore(_) | Criteria::FollowedAfter(_) => Ok(()),
+    }
+}
+
+fn holds(criteria: &Criteria, id: u32, day: u16, attributes: &Attributes) -> bool {
+    match criteria {
+        Criteria::All(parts) => parts.iter().all(|part| holds(part, id, day, attributes)),
+        Criteria::Any(parts) => parts.iter().any(|part| holds(part, id, day, attributes)),
+        Criteria::Not(part) => !holds(part, id, day, attributes),
+        Criteria::Has(attribute) => attributes.has(id, *attribute),
+        Criteria::FollowedBefore(before) => day < before.0,
+        Criteria::FollowedAfter(after) => day > after.0,
+        Criteria::OneOf(accounts) => accounts.binary_search(&AccountNo(id)).is_ok(),
+    }
 }

@@ -9,21 +9,26 @@
 
 mod account;
 mod attributes;
+mod choose;
 mod edge;
 mod engine;
 mod filter;
+mod horizon;
+mod kept;
 mod limits;
 mod page;
 mod reader;
+mod saved;
+mod set;
+mod shared;
 
 pub use account::{AccountNo, Day};
 pub use attributes::Attribute;
 pub use edge::{CountChange, Edge, EdgeOutcome, Op};
-pub use engine::{Broken, Engine, LoadError};
+pub use engine::{Broken, Engine};
 pub use filter::{Criteria, Filter, FilterId, FilterOutcome, FilterRefusal, Order, Preview, UndoOutcome};
 pub use limits::Limits;
 pub use page::{Cursor, Page};
 pub use reader::Reader;
+pub use saved::LoadError;
 pub use set::FollowerSet;
-
-mod set;

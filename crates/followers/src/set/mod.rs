@@ -1,36 +1,162 @@
 //! The followers of one account at one moment.
+//!
+//! Small sets are one leaf; larger ones a tree of three levels (root, nodes, leaves) whose parts are shared
+//! between versions: a change copies one leaf, one node and the root, however large the set. Where leaves are
+//! cut depends on the order of changes and means nothing: equal sets may be cut differently.
 
-use crate::{AccountNo, Cursor, Day, Page};
+mod build;
+mod leaf;
+mod newest;
+mod rewrite;
+
+use std::sync::Arc;
+
+use crate::{AccountNo, Day};
+
+pub(crate) use build::SetBuilder;
+pub(crate) use leaf::{Change, LEAF_MAX, Leaf, Mask};
+pub(crate) use rewrite::Scratch;
+
+/// Leaves of one node at most.
+const NODE_MAX: usize = 128;
+
+/// A node with fewer is joined to its neighbour when it is rewritten anyway.
+const NODE_MIN: usize = 32;
 
 /// The followers of one account at one moment; never changes once seen.
 #[derive(Debug, Clone, Default)]
 pub struct FollowerSet {
-    members: Vec<(AccountNo, Day)>,
+    len: u32,
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    Small(Leaf),
+    Large(Level<Node>),
+}
+
+impl Default for Body {
+    fn default() -> Body {
+        Body::Small(Leaf::default())
+    }
+}
+
+type Node = Level<Leaf>;
+
+/// Parts in ascending order, beside the lowest number of each, so that a search does not touch the parts.
+#[derive(Debug, Clone)]
+struct Level<T> {
+    firsts: Box<[u32]>,
+    parts: Box<[Arc<T>]>,
+}
+
+impl<T> Level<T> {
+    /// The part that holds `id` if any does.
+    fn part_of(&self, id: u32) -> usize {
+        self.firsts.partition_point(|first| *first <= id).saturating_sub(1)
+    }
+}
+
+impl Node {
+    fn of(leaves: Vec<Arc<Leaf>>) -> Node {
+        Level { firsts: leaves.iter().map(|leaf| leaf.first()).collect(), parts: leaves.into() }
+    }
+
+    fn first(&self) -> u32 {
+        self.firsts.first().copied().unwrap_or(0)
+    }
+}
+
+impl Level<Node> {
+    fn of(nodes: Vec<Arc<Node>>) -> Level<Node> {
+        Level { firsts: nodes.iter().map(|node| node.first()).collect(), parts: nodes.into() }
+    }
 }
 
 impl FollowerSet {
     /// How many follow.
     pub fn len(&self) -> u32 {
-        u32::try_from(self.members.len()).unwrap_or(u32::MAX)
+        self.len
     }
 
     /// Whether nobody follows.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.len == 0
     }
 
     /// Since which day `follower` follows, or `None` when it does not.
     pub fn contains(&self, follower: AccountNo) -> Option<Day> {
-        self.members.iter().find(|(account, _)| *account == follower).map(|(_, day)| *day)
+        let id = follower.0;
+        let leaf = match &self.body {
+            Body::Small(leaf) => leaf,
+            Body::Large(root) => {
+                let node = root.parts.get(root.part_of(id))?;
+                node.parts.get(node.part_of(id))?
+            }
+        };
+        leaf.day_of(id).map(Day)
     }
 
     /// Every follower by ascending account number.
     pub fn iter(&self) -> impl Iterator<Item = (AccountNo, Day)> + '_ {
-        self.members.iter().copied()
+        self.leaves().flat_map(Leaf::iter).map(|(id, day)| (AccountNo(id), Day(day)))
     }
 
-    /// A page of at most `limit` followers, newest first, starting right after `after`.
-    pub fn newest(&self, _after: Option<Cursor>, _limit: usize) -> Page {
-        Page::default()
+    /// Every leaf by ascending account number.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> + '_ {
+        let (small, nodes) = match &self.body {
+            Body::Small(leaf) => (Some(leaf), &[] as &[Arc<Node>]),
+            Body::Large(root) => (None, &root.parts[..]),
+        };
+        small.into_iter().chain(nodes.iter().flat_map(|node| node.parts.iter().map(|leaf| &**leaf)))
     }
+
+    /// Whether its shape is sound: ascending, counted right, no part empty or too large.
+    pub(crate) fn is_sound(&self) -> bool {
+        let mut last = None;
+        let mut counted = 0;
+        for leaf in self.leaves() {
+            counted += leaf.len();
+            let sized = leaf.len() <= LEAF_MAX && leaf.ids().len() == leaf.days().len();
+            if !sized || (leaf.len() == 0 && self.len > 0) {
+                return false;
+            }
+            for id in leaf.ids() {
+                if last.is_some_and(|last| last >= *id) {
+                    return false;
+                }
+                last = Some(*id);
+            }
+        }
+        let firsts = match &self.body {
+            Body::Small(_) => true,
+            Body::Large(root) => {
+                let nodes = root.firsts.len() == root.parts.len()
+                    && root.firsts.iter().zip(&root.parts).all(|(first, node)| *first == node.first());
+                nodes && root.parts.iter().all(|node| node_is_sound(node))
+            }
+        };
+        firsts && usize::try_from(self.len).is_ok_and(|len| len == counted)
+    }
+
+    /// Bytes on the heap, without what the allocator adds.
+    pub fn heap_bytes(&self) -> usize {
+        let leaves: usize = self.leaves().map(|leaf| leaf.len() * 6 + size_of::<Leaf>() + 16).sum();
+        let levels = match &self.body {
+            Body::Small(_) => 0,
+            Body::Large(root) => {
+                let node = |node: &Arc<Node>| node.parts.len() * 12 + size_of::<Node>() + 16;
+                root.parts.len() * 12 + root.parts.iter().map(node).sum::<usize>()
+            }
+        };
+        leaves + levels + size_of::<FollowerSet>() + 16
+    }
+}
+
+fn node_is_sound(node: &Node) -> bool {
+    !node.parts.is_empty()
+        && node.parts.len() <= NODE_MAX
+        && node.firsts.len() == node.parts.len()
+        && node.firsts.iter().zip(&node.parts).all(|(first, leaf)| *first == leaf.first())
 }

@@ -1,0 +1,93 @@
+//! Running a filter and taking it back.
+//!
+//! The set is swapped as a whole: a reader sees all followers or the ones left, never something between.
+
+use super::Engine;
+use crate::choose::Choice;
+use crate::filter::normalised;
+use crate::kept::Kept;
+use crate::set::Change;
+use crate::{AccountNo, Filter, FilterId, FilterOutcome, FilterRefusal, UndoOutcome};
+
+impl Engine {
+    /// Removes the followers of `target` that the filter means, all at once.
+    ///
+    /// `at` is the log time of the command, to which the clock moves; `position` is its place in the log, by which it
+    /// is undone. While the filter is kept, a follow of before `at` that arrives late is taken too if the filter
+    /// means it then; a follow of `at` or later counts as a new decision of the follower.
+    ///
+    /// # Panics
+    /// When the account number does not exist.
+    pub fn filter(&mut self, target: AccountNo, filter: &Filter, at: i64, position: u64) -> FilterOutcome {
+        self.assert_exists(target);
+        self.set_clock(at);
+        if let Err(refusal) = filter.check(&self.limits) {
+            return FilterOutcome::Refused(refusal);
+        }
+        if self.kept.of(target.0).len() >= self.limits.filters_kept_max {
+            return FilterOutcome::Refused(FilterRefusal::TooManyFilters);
+        }
+        let id = FilterId(position);
+        debug_assert!(self.kept.of(target.0).iter().all(|kept| kept.id != id));
+        let filter = normalised(filter);
+        let Some(slot) = self.shared.slot(target.0) else {
+            return FilterOutcome::Filtered { id, removed: 0, left: 0 };
+        };
+        let set = slot.load_full().unwrap_or_default();
+        let parted = Choice::new(&filter, &self.shared.attributes).part(&set);
+        let (removed, left) = (parted.taken.len(), parted.left.len());
+        assert_eq!(removed.checked_add(left), Some(set.len()), "a filter loses nobody");
+        let armed = filter.leave_at.is_none_or(|target| set.len() >= target);
+        if removed > 0 {
+            slot.publish(parted.left);
+            for (follower, _) in parted.taken.iter() {
+                self.shared.follows(follower.0, -1);
+            }
+        }
+        let kept = Kept { id, at: self.clock, filter, armed, taken: parted.taken };
+        let expiry = self.expiry(kept.at);
+        self.kept.add(target.0, kept, expiry);
+        FilterOutcome::Filtered { id, removed, left }
+    }
+
+    /// Takes a filter back: everyone it took and still holds follows again since the day they did.
+    ///
+    /// Whoever followed or unfollowed on their own since is no longer held. Late follows it took come back as well;
+    /// what another filter took stays with that one. `at` is the log time of the command, to which the clock moves.
+    ///
+    /// # Panics
+    /// When the account number does not exist.
+    pub fn undo(&mut self, target: AccountNo, filter: FilterId, at: i64) -> UndoOutcome {
+        self.assert_exists(target);
+        self.set_clock(at);
+        let ran_at = self.kept.of(target.0).iter().find(|kept| kept.id == filter).map(|kept| kept.at);
+        let Some(ran_at) = ran_at else { return UndoOutcome::NotKept };
+        if self.clock.saturating_sub(ran_at) >= self.limits.undo_ms {
+            return UndoOutcome::NotKept;
+        }
+        let expiry = self.expiry(ran_at);
+        let Some(kept) = self.kept.remove(target.0, filter, expiry) else { return UndoOutcome::NotKept };
+        let Some(slot) = self.shared.slot(target.0) else { return UndoOutcome::NotKept };
+        let set = slot.load_full().unwrap_or_default();
+        let restored = kept.taken.len();
+        if restored == 0 {
+            return UndoOutcome::Restored { restored, count: set.len() };
+        }
+        let changes: Vec<Change> =
+            kept.taken.iter().map(|(id, day)| Change { id: id.0, day: Some(day.0) }).collect();
+        let after = set.with(&changes, &mut self.room.scratch);
+        let count = after.len();
+        assert_eq!(set.len().checked_add(restored), Some(count), "who was taken did not follow");
+        slot.publish(after);
+        for change in &changes {
+            self.shared.follows(change.id, 1);
+        }
+        UndoOutcome::Restored { restored, count }
+    }
+
+    /// When a filter that ran then is forgotten: not before it may be undone no longer, nor before the last follow
+    /// it could take has become too old.
+    pub(crate) fn expiry(&self, ran_at: i64) -> i64 {
+        ran_at.saturating_add(self.limits.undo_ms.max(self.limits.horizon_ms))
+    }
+}

@@ -1,0 +1,59 @@
+//! A set from followers given in ascending order.
+
+use std::sync::Arc;
+
+use super::leaf::{Columns, LEAF_FILL, LEAF_MAX, Leaf};
+use super::{Body, FollowerSet, Level, NODE_MAX, Node};
+
+/// Takes followers in ascending order and packs them into leaves and nodes.
+#[derive(Debug, Default)]
+pub(crate) struct SetBuilder {
+    open: Columns,
+    leaves: Vec<Arc<Leaf>>,
+    nodes: Vec<Arc<Node>>,
+    closed: u32,
+}
+
+impl SetBuilder {
+    /// Adds a follower whose number is above all before it.
+    pub(crate) fn push(&mut self, id: u32, day: u16) {
+        debug_assert!(self.open.ids.last().is_none_or(|last| *last < id));
+        // A set that fits into one leaf stays one leaf, so the first cut waits until it does not.
+        let cut = if self.leaves.is_empty() && self.nodes.is_empty() { LEAF_MAX } else { LEAF_FILL };
+        if self.open.len() == cut {
+            self.close_leaf();
+        }
+        self.open.push(id, day);
+    }
+
+    /// The set of all that was pushed; the builder is empty again.
+    pub(crate) fn finish(&mut self) -> FollowerSet {
+        if self.leaves.is_empty() && self.nodes.is_empty() {
+            let leaf = Leaf::new(&self.open.ids, &self.open.days);
+            let len = self.open.len() as u32;
+            self.open.clear();
+            return FollowerSet { len, body: Body::Small(leaf) };
+        }
+        if self.open.len() > 0 {
+            self.close_leaf();
+        }
+        if !self.leaves.is_empty() {
+            self.close_node();
+        }
+        let len = std::mem::take(&mut self.closed);
+        FollowerSet { len, body: Body::Large(Level::<Node>::of(std::mem::take(&mut self.nodes))) }
+    }
+
+    fn close_leaf(&mut self) {
+        self.closed += self.open.len() as u32;
+        self.leaves.push(Arc::new(Leaf::new(&self.open.ids, &self.open.days)));
+        self.open.clear();
+        if self.leaves.len() == NODE_MAX {
+            self.close_node();
+        }
+    }
+
+    fn close_node(&mut self) {
+        self.nodes.push(Arc::new(Node::of(std::mem::take(&mut self.leaves))));
+    }
+}
