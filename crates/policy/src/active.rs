@@ -315,9 +315,12 @@ impl Resolve<'_> {
             Setting::new(rule, "removal", length(active.removal_ms), rule.removal.gap()),
             Setting::new(rule, "silent", words(&active.consequences_silent), rule.silent.gap()),
         ];
-        // Without a case per account these have no meaning, and no source said them.
-        settings.retain(|one| {
-            personal || !matches!(one.key.as_str(), "again" | "below" | "consent" | "dwell" | "refused")
+        // What the rule has no use for, no source said.
+        settings.retain(|one| match one.key.as_str() {
+            "again" | "below" | "consent" | "dwell" | "refused" => personal,
+            "silent" => personal || !active.consequences_silent.is_empty(),
+            "notice.period" | "removal" => !active.shows.is_empty(),
+            _ => true,
         });
         if let Stated::Unspecified(key) = &rule.apply {
             settings.push(Setting::new(rule, "status", yes_no(active.in_force), Some(key)));

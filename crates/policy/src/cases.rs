@@ -314,7 +314,7 @@ fn read_case(item: &Value<'_, '_>, common: &Given, active: &ActivePack) -> Optio
     };
     if holds.is_none() && distance.is_empty() && shown.is_none() && withheld.is_none() {
         let next = "write at least one of `holds`, `distance`, `shown`, `withheld`";
-        keys.error(keys.at, "", "the case expects nothing", next);
+        item.error("the case expects nothing", next);
         return None;
     }
     let line = keys.at.line;

@@ -57,19 +57,21 @@ impl Lines {
         }
         let mut settings =
             vec![("notice", rule.notice.to_string()), ("notice period", line!(rule.notice_period))];
-        if rule.notice == NoticeKind::Personal {
+        let personal = rule.notice == NoticeKind::Personal;
+        if personal {
             settings.push(("consent", text(rule.consent.said().map(|yes| needed(*yes)), rule.consent.gap())));
             settings.push(("dwell", line!(rule.dwell)));
             settings
                 .push(("if refused", text(rule.refused.said().map(|all| words(all)), rule.refused.gap())));
         }
         settings.push(("if silent", text(rule.silent.said().map(|all| words(all)), rule.silent.gap())));
-        if rule.notice == NoticeKind::Personal {
+        if personal {
             settings.push(("falling below", line!(rule.below)));
             settings.push(("again", line!(rule.again)));
         }
         settings.push(("removal", line!(rule.removal)));
         settings.push(("appeal", line!(rule.appeal)));
+        settings.retain(|(name, value)| has_meaning(name, value, personal, rule.shows.is_empty()));
 
         let mut conditions = vec![("when".to_owned(), sentence(&rule.trigger))];
         for phase in &rule.phases {
@@ -121,6 +123,7 @@ impl Lines {
         }
         settings.push(("removal", length(rule.removal_ms)));
         settings.push(("appeal", rule.appeal.to_string()));
+        settings.retain(|(name, value)| has_meaning(name, value, personal, rule.shows.is_empty()));
         let mut conditions = vec![("when".to_owned(), sentence(&rule.trigger))];
         for phase in &rule.phases {
             conditions.push((format!("and from {}", phase.starts_text), sentence(&phase.when)));
@@ -232,6 +235,15 @@ impl Row {
             Some(false) => "-".to_owned(),
             None => "?viewers".to_owned(),
         }
+    }
+}
+
+/// False for a value that no source said because the rule has no use for it.
+fn has_meaning(name: &str, value: &str, personal: bool, shows_nothing: bool) -> bool {
+    match name {
+        "notice period" | "removal" => !shows_nothing,
+        "if silent" => personal || value != "none",
+        _ => true,
     }
 }
 

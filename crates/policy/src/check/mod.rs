@@ -17,9 +17,10 @@ use crate::words::{Field, Grade, HolderKind, NoticeKind, Status, Viewer};
 pub fn check(pack: &Pack) -> Vec<Diagnostic> {
     let mut findings = Findings { pack, found: Vec::new() };
     for rule in &pack.rules {
-        findings.reach(rule);
-        findings.phases(rule);
-        findings.exemptions(rule);
+        if findings.reach(rule) {
+            findings.phases(rule);
+            findings.exemptions(rule);
+        }
         findings.shows(rule);
         findings.metrics(rule);
     }
@@ -49,8 +50,8 @@ impl Findings<'_> {
         });
     }
 
-    /// Rules that no account can meet.
-    fn reach(&mut self, rule: &Rule) {
+    /// Rules that no account can meet; false if there is no use in looking closer.
+    fn reach(&mut self, rule: &Rule) -> bool {
         if rule.status == Status::Withdrawn {
             let message = format!("`{}` is withdrawn and never holds", rule.id);
             self.add(
@@ -60,18 +61,18 @@ impl Findings<'_> {
                 message,
                 "keep it for the record, or take the file out",
             );
-            return;
+            return false;
         }
         if !possible(&[(&rule.trigger, true)]) {
             let message = "no account can meet the trigger".to_owned();
             let next = "two of its tests contradict each other: look for the one that was meant otherwise";
             self.add(Severity::Warning, rule.trigger.at, "trigger", message, next);
-            return;
+            return false;
         }
         let applied = rule.exempt.iter().filter(|one| one.applies == Stated::Said(true));
         let exempt: Vec<(&Test, bool)> = applied.map(|one| (&one.when, false)).collect();
         if exempt.is_empty() {
-            return;
+            return true;
         }
         let left = |phase: Option<&Test>| {
             let mut tests = vec![(&rule.trigger, true)];
@@ -94,6 +95,7 @@ impl Findings<'_> {
                 "narrow the exemptions, or take the rule out",
             );
         }
+        true
     }
 
     /// Phases that no account can meet, and phases that change nothing.

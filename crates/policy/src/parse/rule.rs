@@ -123,20 +123,15 @@ pub(super) fn rule(
         Some(Stated::Said(Length::ZERO))
     };
     let appeal = reading.stated(&keys, "appeal", answer(GapKind::Appeal), |value| {
-        value.parsed(Appeal::parse, "`none` or a length of time", "write it as in `15d`")
+        value.parsed(Appeal::parse, "`none` and not a length of time", "write it as in `15d`")
     });
-    if kind == Some(NoticeKind::Announcement) {
-        for key in ["again", "below", "consent", "dwell", "refused"] {
-            if keys.has(key) {
-                let at = keys.maybe(key).map_or(keys.at, |value| value.at);
-                keys.error(
-                    at,
-                    key,
-                    "has no meaning with an announcement: no account has a case of its own",
-                    "take it out, or write `kind = \"personal\"` under `[notice]`",
-                );
-            }
-        }
+    for key in ["again", "below", "consent", "dwell", "refused"].into_iter().filter(|_| !personal) {
+        // Without a kind of notice nobody can say yet whether the key is in its place.
+        let Some(value) = keys.maybe(key).filter(|_| kind.is_some()) else { continue };
+        value.error(
+            "has no meaning with an announcement: no account has a case of its own",
+            "take it out, or write `kind = \"personal\"` under `[notice]`",
+        );
     }
     reading.leftovers();
     let at = keys.at;
@@ -210,7 +205,7 @@ impl Reading<'_> {
             refused: self.consequences(keys, "refused", vec!["none"]),
             below: self.stated(keys, "below", answer(GapKind::Below), |value| {
                 let next = "write `hide_now`, `sticky`, or `grace` with a length of time as in `grace 30d`";
-                value.parsed(Below::parse, "what happens when the trigger stops holding", next)
+                value.parsed(Below::parse, "a way to fall below", next)
             }),
             again: self.stated(keys, "again", answer(GapKind::Again), |value| {
                 value.word(Again::ALL, Again::parse, Again::as_str)
@@ -290,7 +285,7 @@ impl Reading<'_> {
             self.stated_as(&keys, "starts", &format!("phase.{id}.starts"), answer(GapKind::Date), |value| {
                 value.parsed(
                     Start::parse,
-                    "when the phase starts",
+                    "a start",
                     "write a date as in `2023-10-31`, `at_activation` or `not_yet`",
                 )
             });
@@ -312,7 +307,7 @@ impl Reading<'_> {
         let applies = if keys.has("applies") {
             let key = format!("exempt.{id}.applies");
             self.stated_as(&keys, "applies", &key, answer(GapKind::Apply), |value| {
-                value.parsed(crate::active::apply, "whether it is applied", "write `apply` or `leave_out`")
+                value.parsed(crate::active::apply, "`apply` or `leave_out`", "write one of the two")
             })
         } else {
             keys.maybe("applies");

@@ -272,7 +272,7 @@ impl<'f, 't> Value<'f, 't> {
         }
     }
 
-    /// A text read by `parse`; `what` and `such_as` say what was expected.
+    /// A text read by `parse`; `what` says what it should have been.
     pub(crate) fn parsed<T>(
         &self,
         parse: impl Fn(&str) -> Option<T>,
@@ -282,7 +282,7 @@ impl<'f, 't> Value<'f, 't> {
         let text = self.text_or_date()?;
         let value = parse(&text);
         if value.is_none() {
-            self.error(format!("cannot be `{text}`: it is {what}"), next_step);
+            self.error(format!("`{text}` is not {what}"), next_step);
         }
         value
     }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stand outside of test functions")]
 
+mod findings;
 mod packs;
+mod promises;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,3 +46,81 @@ pub(crate) fn bundle(name: &str) -> Bundle {
     walk(&root, &root, &mut files);
     Bundle { files }
 }
+
+/// A small pack with one rule that uses most of the language.
+pub(crate) fn sample() -> Bundle {
+    Bundle::new([("pack.toml", SAMPLE_PACK), ("rules/name.toml", SAMPLE_RULE)])
+}
+
+const SAMPLE_PACK: &str = r#"id = "sample"
+version = 1
+language = 1
+title = "A sample"
+status = "announced"
+utc_offset = "+00:00"
+
+[source.notice]
+url = "https://example.org/notice"
+date = 2023-10-31
+grade = "high"
+says = "What the notice says"
+
+[source.press]
+url = "https://example.org/press"
+grade = "low"
+says = "What the press says"
+"#;
+
+const SAMPLE_RULE: &str = r#"id = "name"
+title = "The name of large accounts"
+status = "announced"
+sources = ["notice"]
+
+consent = true
+dwell = "7d"
+refused = ["less_traffic"]
+silent = "none"
+below = "hide_now"
+again = "new_notice"
+removal = "1d"
+appeal = "15d"
+
+[cite]
+below = ["press"]
+
+[trigger]
+topics = ["finance", "law"]
+mode = "any"
+
+[[exempt]]
+id = "daily-life"
+when = { topics = ["daily_life"], mode = "dominant" }
+kind = "exempt"
+
+[[phase]]
+id = "first"
+starts = 2023-11-01
+when = { metric = "followers", at_least = 1_000 }
+
+[[phase]]
+id = "second"
+starts = "unspecified"
+when = { metric = "followers", at_least = 500 }
+
+[notice]
+kind = "personal"
+channels = ["letter"]
+period = "30d"
+
+[[show]]
+field = "legal_name"
+coarse = "full"
+surfaces = ["profile"]
+viewers = ["verified"]
+bars = [{ viewer = "logged_out", says = "visitors" }]
+
+[ask."phase.second.starts"]
+question = "When does the second phase start?"
+suggestion = "not_yet"
+why = "nobody says so"
+"#;
