@@ -125,7 +125,7 @@ pub(super) enum Tail {
 
 /// Judges `rest`, the bytes of a segment from file offset `at` on, where the record for `position` does not verify.
 pub(super) fn judge(rest: &[u8], at: u64, position: u64, chain: u32, salt: u32) -> Tail {
-    let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Tail::Clean };
+    let Some(last) = last_not_zero(rest) else { return Tail::Clean };
     let torn = Tail::Torn { bytes: last as u64 + 1 };
     let damaged = |what: &str| Tail::Damaged { what: what.to_owned(), acknowledged: false };
 
@@ -153,6 +153,15 @@ pub(super) fn judge(rest: &[u8], at: u64, position: u64, chain: u32, salt: u32) 
         None if sector_missing(rest, at, HEADER_BYTES) => torn,
         None => damaged("its header does not verify and no sector of it is missing"),
     }
+}
+
+/// Index of the last byte that is not zero. Block by block, because most of a fresh segment is zeros.
+fn last_not_zero(bytes: &[u8]) -> Option<usize> {
+    const BLOCK: usize = 4096;
+    let zero = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) == 0;
+    let block = bytes.chunks(BLOCK).rposition(|block| !zero(block))?;
+    let within = bytes.chunks(BLOCK).nth(block)?.iter().rposition(|byte| *byte != 0)?;
+    Some(block * BLOCK + within)
 }
 
 /// True where some sector's share of the first `count` bytes is all zero: that sector never reached the medium.
