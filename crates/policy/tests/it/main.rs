@@ -4,6 +4,7 @@
 
 mod findings;
 mod packs;
+mod page;
 mod promises;
 
 use std::collections::BTreeMap;
