@@ -3,6 +3,8 @@
 //! A case moves at a tick, or at the command that has the power to move it; follows and unfollows never move one.
 //! What a viewer gets is computed from the case and the facts of the moment, so hiding does not wait for a move.
 
+use std::sync::Arc;
+
 use policy::{FieldSet, Millis};
 
 use crate::effect::MoveReason;
@@ -126,12 +128,18 @@ pub struct Case {
     pub refused_at: Option<Millis>,
     /// Did the no take back an earlier yes?
     pub took_back: bool,
+    /// The consequences in force, in the pack's words; empty unless [`Status::Restricted`].
+    pub consequences: Arc<[String]>,
     /// When the grace period is over, while [`Status::Below`].
     pub grace_until: Option<Millis>,
     /// The latest moves, oldest first, [`MOVES_MAX`] at most.
     pub moves: Vec<Move>,
     /// Earlier moves that are no longer kept.
     pub moves_dropped: u32,
+    /// What the rule shows to whom, as the holder was told; another rule text needs another notice.
+    pub(crate) terms: [u8; 32],
+    /// Was the outside last told that the name is shown?
+    pub(crate) told_shown: bool,
 }
 
 impl Case {

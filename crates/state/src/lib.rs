@@ -34,15 +34,24 @@
 mod account;
 mod case;
 pub mod commands;
+mod directory;
 mod edge_batch;
 mod effect;
+mod event_ids;
+mod hash;
 mod history;
 mod ids;
+mod lifecycle;
 mod limits;
 mod machine;
 mod outcome;
+mod packs;
+mod platform;
+mod promises;
 mod reader;
 pub mod record;
+mod snapshot;
+mod state_hash;
 
 pub use account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
 pub use case::{Case, ConsentGiven, MOVES_MAX, Move, Status};
@@ -59,7 +68,8 @@ pub use ids::{
 pub use limits::Limits;
 pub use machine::{Broken, LoadError, Machine};
 pub use outcome::{Done, ItemOutcome, Outcome, Refusal};
+pub use packs::PackInForce;
 pub use reader::{
-    AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FollowerPage, Nameplate, PackInForce,
-    PlatformRead, Reader, ShownField, WithheldField,
+    AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FollowerPage, Nameplate, PlatformRead,
+    Reader, ShownField, WithheldField,
 };

@@ -1,10 +1,18 @@
 //! The deterministic machine: one entry after another, nothing else.
 
-use crate::commands::Entry;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use policy::Millis;
+
+use crate::commands::{Command, Entry, edges, tick};
 use crate::effect::Effect;
+use crate::ids::PlatformId;
 use crate::limits::Limits;
-use crate::outcome::{Done, Outcome};
-use crate::reader::Reader;
+use crate::outcome::{Done, ItemOutcome, Outcome, Refusal};
+use crate::platform::{Context, Platform};
+use crate::reader::{Reader, Shared};
 
 /// A promise of the state that does not hold: a bug, never bad input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,14 +50,25 @@ pub enum LoadError {
 /// Everything that is known, and the only one who may change it.
 #[derive(Debug)]
 pub struct Machine {
-    limits: Limits,
-    position: u64,
+    pub(crate) limits: Limits,
+    pub(crate) position: u64,
+    pub(crate) clock: Millis,
+    pub(crate) platforms: BTreeMap<PlatformId, Platform>,
+    pub(crate) shared: Arc<Shared>,
+    effects: Vec<Effect>,
 }
 
 impl Machine {
     /// Knows nothing, at position 0.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, position: 0 }
+        Self {
+            limits,
+            position: 0,
+            clock: Millis(0),
+            platforms: BTreeMap::new(),
+            shared: Arc::default(),
+            effects: Vec::new(),
+        }
     }
 
     /// Applies one entry and publishes the result to readers.
@@ -59,18 +78,96 @@ impl Machine {
     /// # Panics
     /// If the position is not the next one or the time runs backwards: the log is not what it promised to be.
     pub fn apply(&mut self, entry: &Entry) -> Outcome {
+        assert!(
+            entry.position == self.position + 1,
+            "the log has position {} after {}",
+            entry.position,
+            self.position
+        );
+        assert!(entry.at >= self.clock, "the log's clock runs backwards at position {}", entry.position);
         self.position = entry.position;
-        Outcome { position: entry.position, result: Ok(Done::Applied), items: Vec::new() }
+        self.clock = entry.at;
+        let mut effects = std::mem::take(&mut self.effects);
+        let answer = self.dispatch(entry, &mut effects);
+        self.effects = effects;
+        // The position last: who reads it first sees at least what this entry did.
+        self.shared.clock.store(entry.at.0, Ordering::Release);
+        self.shared.applied.store(entry.position, Ordering::Release);
+        match answer {
+            Ok((done, items)) => Outcome { position: entry.position, result: Ok(done), items },
+            Err(refusal) => Outcome { position: entry.position, result: Err(refusal), items: Vec::new() },
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        entry: &Entry,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(Done, Vec<ItemOutcome>), Refusal> {
+        let at = entry.at;
+        let Some(id) = entry.command.platform() else {
+            return Ok((self.tick(entry, effects), Vec::new()));
+        };
+        if let Command::RegisterPlatform(command) = &entry.command {
+            return command.apply(self, at).map(plain);
+        }
+        let platform = self.platforms.get_mut(id).ok_or_else(|| Refusal::UnknownPlatform(id.clone()))?;
+        platform.engine.set_clock(at.0);
+        let position = entry.position;
+        let mut ctx = Context { position, at, limits: &self.limits, effects, effect_index: 0 };
+        let answer = match &entry.command {
+            // Handled above; named so that a new command makes someone think.
+            Command::RegisterPlatform(_) | Command::Tick => Ok((Done::Unchanged, Vec::new())),
+            Command::IssueKey(command) => command.apply(&self.shared, at, &self.limits).map(plain),
+            Command::RevokeKey(command) => command.apply(&self.shared, at).map(plain),
+            Command::UpsertAccounts(command) => command.apply(platform, &ctx),
+            Command::Edges(batch) => Ok(edges::apply(batch, platform, &ctx)),
+            Command::SetMetrics(command) => command.apply(platform, &ctx),
+            Command::ActivatePack(command) => command.apply(platform, &ctx).map(plain),
+            Command::DeactivatePack(command) => command.apply(platform, &ctx).map(plain),
+            Command::LinkIdentity(command) => command.apply(platform, &ctx).map(plain),
+            Command::Answer(command) => command.apply(platform, &mut ctx).map(plain),
+            Command::Filter(command) => command.apply(platform, &mut ctx).map(plain),
+            Command::UndoFilter(command) => command.apply(platform, &mut ctx).map(plain),
+            Command::Hold(command) => command.apply(platform, &mut ctx).map(plain),
+            Command::Release(command) => command.apply(platform, &mut ctx).map(plain),
+            Command::Leave(command) => command.apply(platform, &mut ctx).map(plain),
+            Command::SightRegion(command) => command.apply(platform, &ctx),
+        };
+        platform.publish_moved();
+        answer
+    }
+
+    fn tick(&mut self, entry: &Entry, effects: &mut Vec<Effect>) -> Done {
+        let (position, at) = (entry.position, entry.at);
+        let mut ctx = Context { position, at, limits: &self.limits, effects, effect_index: 0 };
+        let mut sum = tick::Ticked::default();
+        for platform in self.platforms.values_mut() {
+            platform.engine.set_clock(at.0);
+            let ticked = tick::apply(platform, &mut ctx);
+            sum.evaluated += ticked.evaluated;
+            sum.moves += ticked.moves;
+            platform.publish_moved();
+        }
+        Done::Ticked { evaluated: sum.evaluated, moves: sum.moves }
+    }
+
+    /// Adds a platform and shows it to readers.
+    pub(crate) fn add_platform(&mut self, platform: Platform) {
+        let mut shown = self.shared.platforms.load().as_ref().clone();
+        shown.insert(platform.shared.id.clone(), Arc::clone(&platform.shared));
+        self.shared.platforms.store(Arc::new(shown));
+        self.platforms.insert(platform.shared.id.clone(), platform);
     }
 
     /// A handle for looking from any thread.
     pub fn reader(&self) -> Reader {
-        Reader {}
+        Reader::new(Arc::clone(&self.shared))
     }
 
     /// The effects since the last call, in order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
-        Vec::new()
+        std::mem::take(&mut self.effects)
     }
 
     /// The position of the last entry applied.
@@ -78,32 +175,17 @@ impl Machine {
         self.position
     }
 
+    /// The log's clock: the time of the last entry applied.
+    pub fn clock(&self) -> Millis {
+        self.clock
+    }
+
     /// The bounds it works within.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+}
 
-    /// Appends the whole state to `out`; the same log always gives the same bytes.
-    pub fn save(&self, _out: &mut Vec<u8>) {}
-
-    /// The machine that [`Machine::save`] wrote.
-    ///
-    /// # Errors
-    /// Bytes that are not a saved state, are damaged, or were saved under other limits.
-    pub fn load(_bytes: &[u8], limits: Limits) -> Result<Self, LoadError> {
-        Ok(Self::new(limits))
-    }
-
-    /// A hash of all that matters: equal for logs that differ only in repeated or reordered events.
-    pub fn state_hash(&self) -> [u8; 32] {
-        [0; 32]
-    }
-
-    /// Walks everything and compares it with what is promised.
-    ///
-    /// # Errors
-    /// The first promise found broken.
-    pub fn check(&self) -> Result<(), Broken> {
-        Ok(())
-    }
+fn plain(done: Done) -> (Done, Vec<ItemOutcome>) {
+    (done, Vec::new())
 }

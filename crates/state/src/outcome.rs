@@ -66,6 +66,14 @@ pub enum Done {
     },
 }
 
+impl Done {
+    pub(crate) fn of_items(outcomes: &[ItemOutcome]) -> Done {
+        let accepted = outcomes.iter().filter(|outcome| outcome.is_accepted()).count();
+        // Items of a command are bounded far below 32 bits.
+        Done::Items { accepted: accepted as u32, refused: (outcomes.len() - accepted) as u32 }
+    }
+}
+
 /// Why a whole command was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -3,20 +3,37 @@
 //! Every look at one account sees one value of its record; its count is read on its own and may be newer. Read
 //! [`Reader::applied`] first: everything read afterwards includes that position.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use followers::{AccountNo, Day};
-use policy::{ActivePack, Coarse, Explanation, Facts, Field, Millis, Reason, Surface, Viewer};
+use arc_swap::ArcSwap;
+use followers::{AccountNo, Attribute, Day};
+use policy::{CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis, Reason, Surface, Viewer};
 
 use crate::account::AccountRecord;
 use crate::case::{Case, Status};
 use crate::commands::{Attributes, Filter};
 use crate::history::HistoryRow;
-use crate::ids::{AccountId, AccountKey, Actor, KeyId, Label, PlatformId, Roles, RuleRef};
+use crate::ids::{AccountId, AccountKey, KeyId, Label, PlatformId, Roles, RuleRef};
+use crate::outcome::Refusal;
+use crate::packs::PackInForce;
+use crate::platform::{PlatformShared, name_shown};
+
+/// What the writer shows to every reader.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) applied: AtomicU64,
+    pub(crate) clock: AtomicI64,
+    pub(crate) platforms: ArcSwap<BTreeMap<PlatformId, Arc<PlatformShared>>>,
+    pub(crate) keys: ArcSwap<BTreeMap<KeyId, Arc<ApiKey>>>,
+}
 
 /// A handle for looking; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Reader {}
+pub struct Reader {
+    shared: Arc<Shared>,
+}
 
 /// An API key as the state knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,23 +61,6 @@ impl ApiKey {
     pub fn works_at(&self, now: Millis) -> bool {
         self.revoked_at.is_none() && self.expires.is_none_or(|expires| now < expires)
     }
-}
-
-/// A pack in force on a platform.
-#[derive(Debug)]
-pub struct PackInForce {
-    /// The pack with its choices.
-    pub pack: ActivePack,
-    /// Hash of the bundle's bytes.
-    pub hash: [u8; 32],
-    /// The entry that activated it.
-    pub position: u64,
-    /// When that was.
-    pub at: Millis,
-    /// Who decided.
-    pub by: Actor,
-    /// One reference per rule, in the order of [`ActivePack::rules`].
-    pub rules: Vec<RuleRef>,
 }
 
 /// Sizes of a platform.
@@ -157,87 +157,139 @@ pub struct FilterPreview {
     pub left: u32,
     /// Some of those it would take, 20 at most.
     pub sample: Vec<AccountId>,
-    /// For each rule with a case or in reach: would it hold at the count that is left?
+    /// For each rule of the packs in force: would it hold at the count that is left?
     pub rules: Vec<(RuleRef, bool)>,
 }
 
+/// Slots that one page of cases walks at most, so that a rare status does not hold up a reader.
+const SLOTS_A_PAGE: u32 = 50_000;
+
 impl Reader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// The position of the last entry that is visible.
     pub fn applied(&self) -> u64 {
-        0
+        self.shared.applied.load(Ordering::Acquire)
     }
 
     /// The log's clock: the time of the last entry.
     pub fn clock(&self) -> Millis {
-        Millis(0)
+        Millis(self.shared.clock.load(Ordering::Acquire))
     }
 
     /// The platforms, by id.
     pub fn platforms(&self) -> Vec<PlatformId> {
-        Vec::new()
+        self.shared.platforms.load().keys().cloned().collect()
     }
 
     /// One platform.
-    pub fn platform(&self, _id: &PlatformId) -> Option<PlatformRead> {
-        None
+    pub fn platform(&self, id: &PlatformId) -> Option<PlatformRead> {
+        let platform = self.shared.platforms.load().get(id).map(Arc::clone)?;
+        Some(PlatformRead { shared: Arc::clone(&self.shared), platform })
     }
 
     /// A key of any platform; it may be revoked or expired, see [`ApiKey::works_at`].
-    pub fn key(&self, _id: &KeyId) -> Option<Arc<ApiKey>> {
-        None
+    pub fn key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
+        self.shared.keys.load().get(id).map(Arc::clone)
     }
 }
 
 /// A look at one platform.
 #[derive(Clone, Debug)]
 pub struct PlatformRead {
-    id: PlatformId,
+    shared: Arc<Shared>,
+    platform: Arc<PlatformShared>,
 }
 
 impl PlatformRead {
     /// Its id.
     pub fn id(&self) -> &PlatformId {
-        &self.id
+        &self.platform.id
     }
 
     /// How operators call it.
     pub fn title(&self) -> &Label {
-        unreachable!()
+        &self.platform.title
+    }
+
+    /// When it was registered.
+    pub fn registered_at(&self) -> Millis {
+        self.platform.registered_at
     }
 
     /// One account, if it was ever seen.
-    pub fn account(&self, _key: AccountKey<'_>) -> Option<AccountRead> {
-        None
+    pub fn account(&self, key: AccountKey<'_>) -> Option<AccountRead> {
+        let no = self.platform.directory.find(key)?;
+        Some(AccountRead { platform: self.clone(), no: AccountNo(no) })
     }
 
     /// The account of a number; `None` for numbers not given out.
-    pub fn account_by_no(&self, _no: AccountNo) -> Option<AccountRead> {
-        None
+    pub fn account_by_no(&self, no: AccountNo) -> Option<AccountRead> {
+        (no.0 < self.platform.directory.len()).then(|| AccountRead { platform: self.clone(), no })
     }
 
     /// The packs in force, in the order of their ids.
     pub fn packs(&self) -> Arc<Vec<Arc<PackInForce>>> {
-        Arc::default()
+        self.platform.packs.load_full()
     }
 
-    /// Its keys, by id.
+    /// Its keys, by id, revoked ones included.
     pub fn keys(&self) -> Vec<Arc<ApiKey>> {
-        Vec::new()
+        self.shared
+            .keys
+            .load()
+            .values()
+            .filter(|key| key.platform == self.platform.id)
+            .map(Arc::clone)
+            .collect()
     }
 
-    /// A page of cases; start with `after` = 0.
-    pub fn cases(&self, _filter: &CaseFilter, _after: u32, _limit: usize) -> CasePage {
-        CasePage::default()
+    /// A page of cases, ended ones included unless the filter says otherwise; start with `after` = 0.
+    ///
+    /// A page may hold fewer than `limit` cases, even none, and still name a next one: it walks a bounded number of
+    /// accounts. An account's cases are never split over two pages, so a page may hold a few more than `limit`.
+    pub fn cases(&self, filter: &CaseFilter, after: u32, limit: usize) -> CasePage {
+        let mut page = CasePage::default();
+        let end = after.saturating_add(SLOTS_A_PAGE);
+        for place in after..end {
+            let Some(slot) = self.platform.slots.get(place as usize) else { return page };
+            if page.items.len() >= limit.max(1) {
+                page.next = Some(place);
+                return page;
+            }
+            let record = slot.record.load();
+            for case in &record.cases {
+                if filter.status.is_none_or(|status| case.status == status)
+                    && filter.rule.as_ref().is_none_or(|rule| case.rule == *rule)
+                {
+                    page.items.push((self.platform.name(slot.no), case.clone()));
+                }
+            }
+        }
+        page.next = Some(end);
+        page
     }
 
     /// Its sizes.
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        let tallies = &self.platform.tallies;
+        let of = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+        Counts {
+            accounts: u64::from(self.platform.directory.len()),
+            events_accepted: of(&tallies.accepted),
+            events_duplicate: of(&tallies.duplicate),
+            events_stale: of(&tallies.stale),
+            events_too_old: of(&tallies.too_old),
+            events_refused: of(&tallies.refused),
+            moved: of(&tallies.moved),
+        }
     }
 
     /// The follower engine's own reader, by account number.
     pub fn followers(&self) -> &followers::Reader {
-        unreachable!()
+        &self.platform.followers
     }
 }
 
@@ -256,7 +308,7 @@ impl AccountRead {
 
     /// Its external id.
     pub fn id(&self) -> AccountId {
-        unreachable!()
+        self.shared().name(self.no.0)
     }
 
     /// The platform it is on.
@@ -264,63 +316,194 @@ impl AccountRead {
         &self.platform
     }
 
+    fn shared(&self) -> &PlatformShared {
+        &self.platform.platform
+    }
+
+    fn clock(&self) -> Millis {
+        Millis(self.platform.shared.clock.load(Ordering::Acquire))
+    }
+
     /// Followers now.
     pub fn count(&self) -> u32 {
-        0
+        self.shared().count(self.no.0)
     }
 
     /// How many it follows.
     pub fn following(&self) -> u32 {
-        0
+        self.shared().followers.following_count(self.no)
     }
 
     /// Its facts as a pack sees them, with the count of the moment.
     pub fn facts(&self) -> Facts {
-        Facts::default()
+        let record = self.record();
+        let packs = self.shared().packs.load();
+        self.facts_of(&record, &packs)
+    }
+
+    fn facts_of(&self, record: &AccountRecord, packs: &[Arc<PackInForce>]) -> Facts {
+        let mut facts = record.facts.as_ref().clone();
+        facts.followers = u64::from(self.count());
+        facts.name_shown = name_shown(packs, &facts, record, self.clock());
+        facts
     }
 
     /// All that is known besides its followers.
     pub fn record(&self) -> Arc<AccountRecord> {
-        Arc::default()
+        self.shared().record(self.no.0)
     }
 
     /// What filters may ask about it as a follower.
     pub fn attributes(&self) -> Attributes {
-        Attributes::default()
+        let mut on = Vec::new();
+        on.extend(Attribute::ALL.into_iter().filter(|one| self.shared().followers.attribute(self.no, *one)));
+        Attributes::of(&on)
     }
 
     /// Its count history, oldest first; empty for small accounts without facts.
     pub fn history(&self) -> Vec<HistoryRow> {
-        Vec::new()
+        self.shared().slot(self.no.0).map(|slot| slot.history.rows()).unwrap_or_default()
     }
 
     /// What the viewer sees on the surface, over all packs in force. Cheap enough for every page view.
-    pub fn decide(&self, _viewer: Viewer, _surface: Surface) -> Nameplate {
-        unreachable!()
+    ///
+    /// Every surface of the product asks here, and here asks the packs: no other code decides what is shown.
+    pub fn decide(&self, viewer: Viewer, surface: Surface) -> Nameplate {
+        let position = self.platform.shared.applied.load(Ordering::Acquire);
+        let at = self.clock();
+        let mut nameplate = Nameplate { position, at, shown: Vec::new(), withheld: Vec::new() };
+        let shared = self.shared();
+        let packs = shared.packs.load();
+        if packs.is_empty() {
+            return nameplate;
+        }
+        let guard = shared.slot(self.no.0).map(|slot| slot.record.load());
+        let record: &AccountRecord = match &guard {
+            Some(record) => record,
+            None => &shared.nothing_known,
+        };
+        let facts = self.facts_of(record, &packs);
+        for pack in packs.iter() {
+            let cases = case_views(pack, record);
+            let decision = pack.pack.decide(&Look {
+                facts: &facts,
+                cases: &cases,
+                have: record.have(),
+                held: record.held(),
+                left: record.left.is_some(),
+                viewer,
+                surface,
+                now: at,
+            });
+            for shown in decision.shown {
+                let Some(rule) = pack.rules.get(shown.rule) else { continue };
+                nameplate.shown.push(ShownField {
+                    field: shown.field,
+                    coarse: shown.coarse,
+                    rule: rule.clone(),
+                    since: shown.since,
+                    reason: shown.reason,
+                });
+            }
+            for withheld in decision.withheld {
+                let Some(rule) = pack.rules.get(withheld.rule) else { continue };
+                let (field, reason) = (withheld.field, withheld.reason);
+                nameplate.withheld.push(WithheldField { field, rule: rule.clone(), reason });
+            }
+        }
+        nameplate
     }
 
-    /// Why a rule holds for it or not.
-    pub fn explain(&self, _rule: &RuleRef) -> Option<Explanation> {
-        None
+    /// Why a rule holds for it or not; `None` if no pack in force has the rule.
+    pub fn explain(&self, rule: &RuleRef) -> Option<Explanation> {
+        let packs = self.shared().packs.load();
+        let facts = self.facts_of(&self.record(), &packs);
+        packs.iter().find_map(|pack| {
+            let (found, _, _) = pack.each().find(|(_, name, _)| *name == rule)?;
+            Some(found.explain(&facts, self.clock()))
+        })
     }
 
     /// For each rule: followers to gain (positive) or lose (negative) until it changes; `None` if no count changes it.
     pub fn distances(&self) -> Vec<(RuleRef, Option<i64>)> {
-        Vec::new()
+        let packs = self.shared().packs.load();
+        let facts = self.facts_of(&self.record(), &packs);
+        let now = self.clock();
+        packs
+            .iter()
+            .flat_map(|pack| pack.each().map(|(rule, name, _)| (name.clone(), rule.distance(&facts, now))))
+            .collect()
     }
 
     /// A page of followers, newest first.
-    pub fn newest(&self, _after: Option<followers::Cursor>, _limit: usize) -> FollowerPage {
-        FollowerPage::default()
+    pub fn newest(&self, after: Option<followers::Cursor>, limit: usize) -> FollowerPage {
+        let page = self.shared().followers.newest(self.no, after, limit);
+        FollowerPage {
+            items: page.items.into_iter().map(|(no, day)| (self.shared().name(no.0), day)).collect(),
+            next: page.next,
+        }
     }
 
     /// Since which day that account follows this one.
-    pub fn followed_by(&self, _follower: AccountKey<'_>) -> Option<Day> {
-        None
+    pub fn followed_by(&self, follower: AccountKey<'_>) -> Option<Day> {
+        let follower = self.shared().directory.find(follower)?;
+        self.shared().followers.contains(self.no, AccountNo(follower))
     }
 
     /// What the filter would do now; its `platform`, `account` and `by` are not read.
-    pub fn preview(&self, _filter: &Filter) -> FilterPreview {
-        unreachable!()
+    ///
+    /// # Errors
+    /// [`Refusal::FilterTooLarge`], as the command itself.
+    pub fn preview(&self, filter: &Filter) -> Result<FilterPreview, Refusal> {
+        let filter = filter.over_numbers(&self.shared().directory)?;
+        let preview = self.shared().followers.preview(self.no, &filter);
+        let packs = self.shared().packs.load();
+        let mut facts = self.facts_of(&self.record(), &packs);
+        facts.followers = u64::from(preview.left);
+        let now = self.clock();
+        Ok(FilterPreview {
+            removed: preview.removed,
+            left: preview.left,
+            sample: preview.sample.iter().map(|no| self.shared().name(no.0)).collect(),
+            rules: packs
+                .iter()
+                .flat_map(|pack| pack.each().map(|(rule, name, _)| (name.clone(), rule.holds(&facts, now))))
+                .collect(),
+        })
+    }
+}
+
+/// The cases of an account as a pack sees them.
+pub(crate) fn case_views(pack: &PackInForce, record: &AccountRecord) -> Vec<CaseView> {
+    let mut views = Vec::new();
+    for case in &record.cases {
+        if case.rule.pack != pack.id {
+            continue;
+        }
+        let Some(rule) = pack.rules.iter().position(|rule| *rule == case.rule) else { continue };
+        // A rule that shows something else than the holder was told shows nothing until the holder is told.
+        let told = pack.terms.get(rule).is_some_and(|terms| *terms == case.terms);
+        views.push(CaseView {
+            rule,
+            showing: told && case.is_showing(),
+            since: case.since,
+            reason: if told { why_not(case) } else { Reason::NotNoticed },
+            consented: case.consent.as_ref().map_or(FieldSet::EMPTY, |consent| consent.fields),
+        });
+    }
+    views
+}
+
+fn why_not(case: &Case) -> Reason {
+    match case.status {
+        Status::Crossed => Reason::Dwelling,
+        Status::Noticed => Reason::InNotice,
+        Status::Shown | Status::Below if case.took_back => Reason::ConsentWithdrawn,
+        Status::Shown | Status::Below => Reason::Refused,
+        Status::Restricted if case.refused_at.is_none() => Reason::Silent,
+        Status::Restricted if case.took_back => Reason::ConsentWithdrawn,
+        Status::Restricted => Reason::Refused,
+        Status::Withdrawn => Reason::CaseEnded,
+        Status::Left => Reason::Left,
     }
 }

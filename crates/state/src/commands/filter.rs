@@ -1,8 +1,13 @@
 //! Followers are removed in bulk: one small entry, whose effect is computed here and on every replay.
 
-use followers::{Attribute, Day, Order};
+use followers::{AccountNo, Attribute, CountChange, Criteria, Day, FilterOutcome, FilterRefusal, Order};
 
+use crate::directory::Directory;
+use crate::effect::EffectKind;
+use crate::history::Cause;
 use crate::ids::{AccountId, Actor, PlatformId};
+use crate::outcome::{Done, Refusal};
+use crate::platform::{Context, Platform};
 
 /// Fields of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,4 +45,68 @@ pub enum FilterCriteria {
     FollowedAfter(Day),
     /// The follower is one of these; unknown accounts are ignored.
     OneOf(Vec<AccountId>),
+}
+
+impl Filter {
+    pub(crate) fn apply(&self, platform: &mut Platform, ctx: &mut Context<'_>) -> Result<Done, Refusal> {
+        let no = platform.present(&self.account)?;
+        let filter = self.over_numbers(&platform.shared.directory)?;
+        let target = AccountNo(no);
+        let before = platform.shared.count(no);
+        match platform.engine.filter(target, &filter, ctx.at.0, ctx.position) {
+            FilterOutcome::Filtered { removed, left, .. } => {
+                assert!(before.checked_sub(removed) == Some(left), "a filter lost count");
+                if removed == 0 {
+                    return Ok(Done::Filtered { removed, left });
+                }
+                platform.counts_changed(
+                    &[CountChange { account: target, before, after: left }],
+                    Cause::Filter,
+                    ctx,
+                );
+                platform.effect(no, EffectKind::Filtered { filter: ctx.position, removed, left }, ctx);
+                Ok(Done::Filtered { removed, left })
+            }
+            FilterOutcome::Refused(FilterRefusal::TooManyNumbers) => Err(Refusal::FilterNamesTooMany),
+            FilterOutcome::Refused(FilterRefusal::CriteriaTooLarge) => Err(Refusal::FilterTooLarge),
+            FilterOutcome::Refused(FilterRefusal::TooManyFilters) => Err(Refusal::TooManyFilters),
+        }
+    }
+
+    /// The same filter over account numbers; ids never seen follow nobody, so they are left out.
+    pub(crate) fn over_numbers(&self, directory: &Directory) -> Result<followers::Filter, Refusal> {
+        Ok(followers::Filter {
+            criteria: self.criteria.over_numbers(directory, 0)?,
+            keep: numbers(&self.keep, directory),
+            order: self.order,
+            leave_at: self.leave_at,
+        })
+    }
+}
+
+/// Deeper criteria are refused before they are walked; the engine has a lower limit of its own.
+const DEPTH_MAX: u32 = 32;
+
+impl FilterCriteria {
+    fn over_numbers(&self, directory: &Directory, depth: u32) -> Result<Criteria, Refusal> {
+        if depth > DEPTH_MAX {
+            return Err(Refusal::FilterTooLarge);
+        }
+        let all = |parts: &[FilterCriteria]| {
+            parts.iter().map(|part| part.over_numbers(directory, depth + 1)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match self {
+            FilterCriteria::All(parts) => Criteria::All(all(parts)?),
+            FilterCriteria::Any(parts) => Criteria::Any(all(parts)?),
+            FilterCriteria::Not(part) => Criteria::Not(Box::new(part.over_numbers(directory, depth + 1)?)),
+            FilterCriteria::Has(attribute) => Criteria::Has(*attribute),
+            FilterCriteria::FollowedBefore(day) => Criteria::FollowedBefore(*day),
+            FilterCriteria::FollowedAfter(day) => Criteria::FollowedAfter(*day),
+            FilterCriteria::OneOf(accounts) => Criteria::OneOf(numbers(accounts, directory)),
+        })
+    }
+}
+
+fn numbers(accounts: &[AccountId], directory: &Directory) -> Vec<AccountNo> {
+    accounts.iter().filter_map(|account| directory.find(account.key())).map(AccountNo).collect()
 }

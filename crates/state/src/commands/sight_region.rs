@@ -2,7 +2,11 @@
 
 use policy::Millis;
 
+use super::upsert_accounts::items;
+use crate::account::{Dated, Seen};
 use crate::ids::{AccountId, Code, Country, PlatformId, RegionName};
+use crate::outcome::{Done, ItemOutcome, Refusal};
+use crate::platform::{Context, Platform};
 
 /// Fields of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,4 +30,30 @@ pub struct Sighting {
     pub at: Millis,
     /// What the account did there: `post`, `comment`, `login`, ...
     pub event: Code,
+}
+
+impl SightRegion {
+    pub(crate) fn apply(
+        &self,
+        platform: &mut Platform,
+        ctx: &Context<'_>,
+    ) -> Result<(Done, Vec<ItemOutcome>), Refusal> {
+        items(
+            &self.items,
+            platform,
+            ctx,
+            |item| &item.account,
+            |item, no, platform, ctx| {
+                // A sighting ahead of the clock would stay the newest until the clock gets there.
+                if item.at.0 > ctx.at.0.saturating_add(ctx.limits.future_ms) {
+                    return ItemOutcome::InTheFuture;
+                }
+                let value =
+                    Seen { country: item.country, region: item.region.clone(), event: item.event.clone() };
+                platform
+                    .change(no, |record| Dated::settle(&mut record.region, Dated { at: item.at, value }))
+                    .into()
+            },
+        )
+    }
 }

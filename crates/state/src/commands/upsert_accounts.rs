@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use followers::Attribute;
 use policy::{Class, HolderKind, Millis, Standing};
 
+use crate::account::{AccountRecord, Dated, Settled};
 use crate::ids::{AccountId, Code, PlatformId};
+use crate::outcome::{Done, ItemOutcome, Refusal};
+use crate::platform::{Context, Platform};
 
 /// Fields of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,4 +101,106 @@ impl Attributes {
     fn bit(attribute: Attribute) -> u16 {
         1 << attribute.number()
     }
+}
+
+impl UpsertAccounts {
+    pub(crate) fn apply(
+        &self,
+        platform: &mut Platform,
+        ctx: &Context<'_>,
+    ) -> Result<(Done, Vec<ItemOutcome>), Refusal> {
+        items(
+            &self.items,
+            platform,
+            ctx,
+            |item| &item.account,
+            |item, no, platform, ctx| {
+                // A fact ahead of the clock would stay the newest until the clock gets there.
+                if item.at.0 > ctx.at.0.saturating_add(ctx.limits.future_ms) {
+                    return ItemOutcome::InTheFuture;
+                }
+                if item
+                    .topics
+                    .as_ref()
+                    .is_some_and(|topics| topics.all.len() > ctx.limits.topics_max as usize)
+                {
+                    return ItemOutcome::TooManyTopics;
+                }
+                let mut settled = match item.attributes {
+                    Some(attributes) => platform.set_attributes(no, item.at, attributes.bits()),
+                    None => Settled::Older,
+                };
+                if item.says_more_than_attributes() {
+                    settled = settled.max(platform.change(no, |record| item.settle(record)));
+                    platform.mark_moved(no);
+                }
+                settled.into()
+            },
+        )
+    }
+}
+
+impl AccountFacts {
+    // Attributes of followers come by the million; they have a register of their own and need no record.
+    fn says_more_than_attributes(&self) -> bool {
+        self.class.is_some()
+            || self.standing.is_some()
+            || self.identity_verified.is_some()
+            || self.holder_kind.is_some()
+            || self.topics.is_some()
+    }
+
+    fn settle(&self, record: &mut AccountRecord) -> Settled {
+        let mut settled = Settled::Older;
+        let at = self.at;
+        if let Some(value) = self.class {
+            settled = settled.max(Dated::settle(&mut record.class, Dated { at, value }));
+        }
+        if let Some(value) = self.standing {
+            settled = settled.max(Dated::settle(&mut record.standing, Dated { at, value }));
+        }
+        if let Some(value) = self.identity_verified {
+            settled = settled.max(Dated::settle(&mut record.identity_verified, Dated { at, value }));
+        }
+        if let Some(value) = self.holder_kind {
+            settled = settled.max(Dated::settle(&mut record.holder_kind, Dated { at, value }));
+        }
+        if let Some(value) = self.topics.clone() {
+            settled = settled.max(Dated::settle(&mut record.topics, Dated { at, value }));
+        }
+        record.refresh_facts();
+        settled
+    }
+}
+
+impl From<Settled> for ItemOutcome {
+    fn from(settled: Settled) -> Self {
+        match settled {
+            Settled::Older => ItemOutcome::Stale,
+            Settled::Same => ItemOutcome::Duplicate,
+            Settled::Taken => ItemOutcome::Accepted,
+        }
+    }
+}
+
+/// Applies items one by one: finds or makes the account, refuses those that left, counts.
+pub(crate) fn items<T>(
+    items: &[T],
+    platform: &mut Platform,
+    ctx: &Context<'_>,
+    account: impl Fn(&T) -> &AccountId,
+    apply: impl Fn(&T, u32, &mut Platform, &Context<'_>) -> ItemOutcome,
+) -> Result<(Done, Vec<ItemOutcome>), Refusal> {
+    if items.len() > ctx.limits.items_max as usize {
+        return Err(Refusal::TooManyItems { max: ctx.limits.items_max });
+    }
+    let outcomes: Vec<ItemOutcome> = items
+        .iter()
+        .map(|item| match platform.present_or_new(account(item), ctx.limits) {
+            Ok(no) => apply(item, no, platform, ctx),
+            Err(Refusal::AlreadyLeft) => ItemOutcome::AccountHasLeft,
+            Err(_) => ItemOutcome::TooManyAccounts,
+        })
+        .collect();
+    Ok((Done::of_items(&outcomes), outcomes))
 }

@@ -4,7 +4,7 @@
 //! and pinned by `golden/`. A record that can be decoded encodes to the very same bytes.
 
 pub(crate) mod bytes;
-mod v1;
+pub(crate) mod v1;
 
 use crate::commands::Command;
 
@@ -36,7 +36,10 @@ pub enum RecordError {
     },
 }
 
-/// The bytes of a command.
+/// The bytes of a command; [`decode`] gives the same command back.
+///
+/// # Panics
+/// If filter criteria nest deeper than 500: such a record could not be read back, and no caller has a reason to try.
 pub fn encode(command: &Command) -> Vec<u8> {
     let mut out = vec![VERSION];
     v1::put_command(&mut out, command);

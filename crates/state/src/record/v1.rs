@@ -39,8 +39,8 @@ const LEAVE: u8 = 15;
 const SIGHT_REGION: u8 = 16;
 const TICK: u8 = 17;
 
-/// How deep filter criteria may nest in a record; the engine's own limit is lower.
-const CRITERIA_DEPTH_MAX: u32 = 32;
+/// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
+const CRITERIA_DEPTH_MAX: u32 = 500;
 
 pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
     match command {
@@ -132,7 +132,7 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
             out.push(FILTER);
             put_text(out, c.platform.as_str());
             put_account(out, &c.account);
-            put_criteria(out, &c.criteria);
+            put_criteria(out, &c.criteria, 0);
             put_list(out, &c.keep, put_account);
             match c.order {
                 Order::Newest => out.push(0),
@@ -625,19 +625,21 @@ fn facts(b: &mut Bytes<'_>) -> Option<AccountFacts> {
     Some(item)
 }
 
-fn put_criteria(out: &mut Vec<u8>, criteria: &FilterCriteria) {
+fn put_criteria(out: &mut Vec<u8>, criteria: &FilterCriteria, depth: u32) {
+    // Better to stop here than to log what no replay can read.
+    assert!(depth <= CRITERIA_DEPTH_MAX, "filter criteria nest deeper than a record can hold");
     match criteria {
         FilterCriteria::All(parts) => {
             out.push(0);
-            put_list(out, parts, put_criteria);
+            put_list(out, parts, |out, part| put_criteria(out, part, depth + 1));
         }
         FilterCriteria::Any(parts) => {
             out.push(1);
-            put_list(out, parts, put_criteria);
+            put_list(out, parts, |out, part| put_criteria(out, part, depth + 1));
         }
         FilterCriteria::Not(part) => {
             out.push(2);
-            put_criteria(out, part);
+            put_criteria(out, part, depth + 1);
         }
         FilterCriteria::Has(attribute) => {
             out.push(3);

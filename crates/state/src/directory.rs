@@ -1,0 +1,303 @@
+//! External ids and the dense numbers they stand for, in order of first sight.
+//!
+//! Ids are only ever added, so readers look them up while the writer adds more: a slot is filled after the id it
+//! points to, and a larger index is swapped in whole. Under 30 bytes an account whose id is a number.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::ids::AccountKey;
+
+const CHUNK_BITS: u32 = 14;
+const CHUNK: usize = 1 << CHUNK_BITS;
+/// Set in a stored id that is a place in `texts`; numbers that large are kept as texts too.
+const TEXT: u64 = 1 << 63;
+const SLOTS_MIN: usize = 64;
+
+/// A column of numbers, one per account, that readers may read while it grows.
+#[derive(Debug, Default)]
+pub(crate) struct Column {
+    chunks: boxcar::Vec<Box<[AtomicU32]>>,
+}
+
+impl Column {
+    /// 0 for accounts that were never set.
+    #[inline]
+    pub(crate) fn get(&self, no: u32) -> u32 {
+        match self.chunks.get((no >> CHUNK_BITS) as usize) {
+            Some(chunk) => {
+                chunk.get(no as usize & (CHUNK - 1)).map_or(0, |cell| cell.load(Ordering::Acquire))
+            }
+            None => 0,
+        }
+    }
+
+    /// Single writer.
+    pub(crate) fn set(&self, no: u32, value: u32) {
+        let at = (no >> CHUNK_BITS) as usize;
+        while self.chunks.count() <= at {
+            self.chunks.push((0..CHUNK).map(|_| AtomicU32::new(0)).collect());
+        }
+        if let Some(cell) = self.chunks.get(at).and_then(|chunk| chunk.get(no as usize & (CHUNK - 1))) {
+            cell.store(value, Ordering::Release);
+        }
+    }
+}
+
+/// Ids and numbers of one platform.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    index: ArcSwap<Index>,
+    ids: boxcar::Vec<Box<[AtomicU64]>>,
+    texts: boxcar::Vec<Box<str>>,
+    len: AtomicU32,
+}
+
+/// Open addressing with linear probing. A slot is 0, or 32 bits of hash above the number plus one.
+#[derive(Debug)]
+struct Index {
+    slots: Box<[AtomicU64]>,
+}
+
+impl Index {
+    fn new(slots: usize) -> Self {
+        Self { slots: (0..slots).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    fn put(&self, hash: u64, no: u32) {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        let filled = (hash & 0xffff_ffff_0000_0000) | (u64::from(no) + 1);
+        while let Some(slot) = self.slots.get(at) {
+            if slot.load(Ordering::Relaxed) == 0 {
+                slot.store(filled, Ordering::Release);
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            index: ArcSwap::from_pointee(Index::new(SLOTS_MIN)),
+            ids: boxcar::Vec::new(),
+            texts: boxcar::Vec::new(),
+            len: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Directory {
+    /// Accounts so far; numbers below are given out.
+    #[inline]
+    pub(crate) fn len(&self) -> u32 {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// The number of an id that was seen before.
+    #[inline]
+    pub(crate) fn find(&self, key: AccountKey<'_>) -> Option<u32> {
+        self.find_hashed(key, hash(key))
+    }
+
+    #[inline]
+    fn find_hashed(&self, key: AccountKey<'_>, hash: u64) -> Option<u32> {
+        let index = self.index.load();
+        let mask = index.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        // An index always has an empty slot, so this ends.
+        while let Some(slot) = index.slots.get(at) {
+            let slot = slot.load(Ordering::Acquire);
+            if slot == 0 {
+                return None;
+            }
+            if slot >> 32 == hash >> 32 {
+                let no = (slot as u32).wrapping_sub(1);
+                if self.is(no, key) {
+                    return Some(no);
+                }
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+
+    #[inline]
+    fn is(&self, no: u32, key: AccountKey<'_>) -> bool {
+        let stored = self.stored(no);
+        match key {
+            AccountKey::Number(number) if number & TEXT == 0 => stored == number,
+            other => {
+                stored & TEXT != 0
+                    && self.text(stored).is_some_and(|text| AccountKey::parse(text) == Ok(other))
+            }
+        }
+    }
+
+    #[inline]
+    fn stored(&self, no: u32) -> u64 {
+        match self.ids.get((no >> CHUNK_BITS) as usize) {
+            Some(chunk) => {
+                chunk.get(no as usize & (CHUNK - 1)).map_or(0, |cell| cell.load(Ordering::Relaxed))
+            }
+            None => 0,
+        }
+    }
+
+    fn text(&self, stored: u64) -> Option<&str> {
+        self.texts.get((stored & !TEXT) as usize).map(|text| &**text)
+    }
+
+    /// The id of a number; `None` for numbers not given out.
+    pub(crate) fn name(&self, no: u32) -> Option<AccountKey<'_>> {
+        if no >= self.len() {
+            return None;
+        }
+        let stored = self.stored(no);
+        if stored & TEXT == 0 {
+            return Some(AccountKey::Number(stored));
+        }
+        self.text(stored).and_then(|text| AccountKey::parse(text).ok())
+    }
+
+    /// The number of an id, given out now if it is new; `None` when there are `max` accounts. Single writer.
+    #[inline]
+    pub(crate) fn intern(&self, key: AccountKey<'_>, max: u32) -> Option<u32> {
+        let hash = hash(key);
+        match self.find_hashed(key, hash) {
+            Some(no) => Some(no),
+            None => self.add(key, hash, max),
+        }
+    }
+
+    fn add(&self, key: AccountKey<'_>, hash: u64, max: u32) -> Option<u32> {
+        let no = self.len();
+        if no >= max {
+            return None;
+        }
+        let stored = match key {
+            AccountKey::Number(number) if number & TEXT == 0 => number,
+            other => TEXT | self.texts.push(other.to_string().into_boxed_str()) as u64,
+        };
+        let chunk = (no >> CHUNK_BITS) as usize;
+        while self.ids.count() <= chunk {
+            self.ids.push((0..CHUNK).map(|_| AtomicU64::new(0)).collect());
+        }
+        if let Some(cell) = self.ids.get(chunk).and_then(|chunk| chunk.get(no as usize & (CHUNK - 1))) {
+            cell.store(stored, Ordering::Relaxed);
+        }
+        self.len.store(no + 1, Ordering::Release);
+        let slots = self.index.load().slots.len();
+        // Three quarters full at most: beyond, probing for an id that is not there gets long.
+        if (no as usize + 1) * 4 > slots * 3 {
+            self.rebuild(slots * 2);
+        } else {
+            self.index.load().put(hash, no);
+        }
+        Some(no)
+    }
+
+    fn rebuild(&self, slots: usize) {
+        let index = Index::new(slots);
+        for no in 0..self.len() {
+            if let Some(key) = self.name(no) {
+                index.put(hash(key), no);
+            }
+        }
+        self.index.store(Arc::new(index));
+    }
+}
+
+/// Spreads ids over the index. Never stored: an index is built anew on load.
+#[inline]
+fn hash(key: AccountKey<'_>) -> u64 {
+    match key {
+        AccountKey::Number(number) => fold(number ^ 0x243f_6a88_85a3_08d3, 0x9e37_79b9_7f4a_7c15),
+        AccountKey::Text(text) => crate::hash::hash128(text.as_bytes()) as u64,
+    }
+}
+
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let wide = u128::from(a).wrapping_mul(u128::from(b));
+    let once = (wide as u64) ^ ((wide >> 64) as u64);
+    let again = u128::from(once).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (again as u64) ^ ((again >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_given_out_in_order_of_first_sight_and_stay() {
+        let directory = Directory::default();
+        for n in 0..100_000u64 {
+            let key = AccountKey::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            assert_eq!(directory.intern(key, u32::MAX), Some(n as u32));
+        }
+        for n in 0..100_000u64 {
+            let key = AccountKey::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            assert_eq!(directory.find(key), Some(n as u32));
+            assert_eq!(directory.intern(key, u32::MAX), Some(n as u32));
+            assert_eq!(directory.name(n as u32), Some(key));
+        }
+        assert_eq!(directory.find(AccountKey::Number(12)), None);
+        assert_eq!(directory.name(100_000), None);
+    }
+
+    #[test]
+    fn texts_and_numbers_of_any_size_are_told_apart() {
+        let directory = Directory::default();
+        let keys = [
+            "0",
+            "1",
+            "01",
+            "18446744073709551615",
+            "9223372036854775808",
+            "9223372036854775807",
+            "ann",
+            "Ann",
+        ];
+        for (no, text) in keys.iter().enumerate() {
+            assert_eq!(
+                directory.intern(AccountKey::parse(text).unwrap(), u32::MAX),
+                Some(no as u32),
+                "{text}"
+            );
+        }
+        for (no, text) in keys.iter().enumerate() {
+            let key = AccountKey::parse(text).unwrap();
+            assert_eq!(directory.find(key), Some(no as u32), "{text}");
+            assert_eq!(directory.name(no as u32), Some(key));
+        }
+        assert_eq!(directory.intern(AccountKey::Text("bob"), keys.len() as u32), None);
+    }
+
+    #[test]
+    fn a_reader_beside_the_writer_never_sees_a_wrong_number() {
+        let directory = Arc::new(Directory::default());
+        std::thread::scope(|scope| {
+            let reader = Arc::clone(&directory);
+            scope.spawn(move || {
+                let mut found = 0;
+                while found < 20_000 {
+                    found = reader.len();
+                    for n in (0..found).rev().take(500) {
+                        assert_eq!(reader.name(n), Some(AccountKey::Number(u64::from(n) * 3)));
+                        if let Some(no) = reader.find(AccountKey::Number(u64::from(n) * 3)) {
+                            assert_eq!(no, n);
+                        }
+                    }
+                }
+            });
+            for n in 0..20_000u64 {
+                directory.intern(AccountKey::Number(n * 3), u32::MAX);
+            }
+        });
+    }
+}

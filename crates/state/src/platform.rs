@@ -1,0 +1,313 @@
+//! One platform as its single writer sees it.
+//!
+//! What readers see is in [`PlatformShared`]; the rest serves the writer alone: registers of attributes, ids of
+//! events, accounts that moved, timers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use followers::{AccountNo, Attribute, CountChange, Engine};
+use policy::{Facts, Look, Millis, Surface, Viewer};
+
+use crate::account::AccountRecord;
+use crate::case::Status;
+use crate::directory::{Column, Directory};
+use crate::effect::{Effect, EffectId, EffectKind};
+use crate::event_ids::EventIds;
+use crate::history::{Cause, History};
+use crate::ids::{AccountId, AccountKey, Label, PlatformId};
+use crate::limits::Limits;
+use crate::outcome::Refusal;
+use crate::packs::{Levels, PackInForce};
+use crate::reader::case_views;
+
+/// What readers of a platform see.
+#[derive(Debug)]
+pub(crate) struct PlatformShared {
+    pub(crate) id: PlatformId,
+    pub(crate) title: Label,
+    pub(crate) registered_at: Millis,
+    pub(crate) directory: Directory,
+    pub(crate) followers: followers::Reader,
+    /// Place in `slots` plus one; 0 for accounts of which nothing is known but whom they follow.
+    pub(crate) slot_of: Column,
+    pub(crate) slots: boxcar::Vec<Slot>,
+    pub(crate) packs: ArcSwap<Vec<Arc<PackInForce>>>,
+    pub(crate) tallies: Tallies,
+    pub(crate) nothing_known: Arc<AccountRecord>,
+}
+
+/// An account with a record or a history.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) no: u32,
+    pub(crate) record: ArcSwap<AccountRecord>,
+    pub(crate) history: History,
+}
+
+/// Counters since the beginning of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) duplicate: AtomicU64,
+    pub(crate) stale: AtomicU64,
+    pub(crate) too_old: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) moved: AtomicU64,
+}
+
+impl PlatformShared {
+    pub(crate) fn slot(&self, no: u32) -> Option<&Slot> {
+        let place = self.slot_of.get(no).checked_sub(1)?;
+        self.slots.get(place as usize)
+    }
+
+    pub(crate) fn record(&self, no: u32) -> Arc<AccountRecord> {
+        match self.slot(no) {
+            Some(slot) => slot.record.load_full(),
+            None => Arc::clone(&self.nothing_known),
+        }
+    }
+
+    pub(crate) fn name(&self, no: u32) -> AccountId {
+        #[expect(clippy::expect_used, reason = "numbers come from the directory only")]
+        self.directory.name(no).expect("an account number was given out").to_id()
+    }
+
+    pub(crate) fn count(&self, no: u32) -> u32 {
+        self.followers.count(AccountNo(no))
+    }
+}
+
+/// The entry being applied, and where its effects go.
+pub(crate) struct Context<'a> {
+    pub(crate) position: u64,
+    pub(crate) at: Millis,
+    pub(crate) limits: &'a Limits,
+    pub(crate) effects: &'a mut Vec<Effect>,
+    pub(crate) effect_index: u32,
+}
+
+/// One platform as its writer sees it.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    pub(crate) shared: Arc<PlatformShared>,
+    pub(crate) engine: Engine,
+    /// Per account: time of the newest attributes above their 16 bits, so that the larger number wins.
+    pub(crate) attributes: Vec<u64>,
+    pub(crate) event_ids: EventIds,
+    pub(crate) left: BTreeSet<u32>,
+    pub(crate) levels: Levels,
+    /// Accounts that the next tick looks at.
+    pub(crate) moved: BTreeSet<u32>,
+    /// The next tick looks at everyone above the lowest threshold and everyone with a record.
+    pub(crate) look_at_all: bool,
+    /// Per account that has reached a threshold: the highest one, as of the last tick.
+    pub(crate) reached: BTreeMap<u32, u64>,
+    /// When an account must be looked at although nothing happened to it.
+    pub(crate) timers: BTreeSet<(Millis, u32)>,
+    pub(crate) scratch: Scratch,
+}
+
+/// Buffers that live from batch to batch.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) edges: Vec<followers::Edge>,
+    pub(crate) places: Vec<u32>,
+    pub(crate) outcomes: Vec<followers::EdgeOutcome>,
+    pub(crate) touched: Vec<CountChange>,
+}
+
+impl Platform {
+    pub(crate) fn new(id: PlatformId, title: Label, registered_at: Millis, engine: Engine) -> Self {
+        let mut nothing_known = AccountRecord::default();
+        nothing_known.refresh_facts();
+        let shared = PlatformShared {
+            id,
+            title,
+            registered_at,
+            directory: Directory::default(),
+            followers: engine.reader(),
+            slot_of: Column::default(),
+            slots: boxcar::Vec::new(),
+            packs: ArcSwap::from_pointee(Vec::new()),
+            tallies: Tallies::default(),
+            nothing_known: Arc::new(nothing_known),
+        };
+        Self {
+            shared: Arc::new(shared),
+            engine,
+            attributes: Vec::new(),
+            event_ids: EventIds::default(),
+            left: BTreeSet::new(),
+            levels: Levels::default(),
+            moved: BTreeSet::new(),
+            look_at_all: false,
+            reached: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The number of an account, made now if it is new.
+    pub(crate) fn intern(&mut self, key: AccountKey<'_>, limits: &Limits) -> Option<u32> {
+        let before = self.shared.directory.len();
+        let no = self.shared.directory.intern(key, limits.accounts_max)?;
+        if no >= before {
+            self.engine.grow(no + 1);
+            if self.levels.everyone {
+                self.moved.insert(no);
+            }
+        }
+        Some(no)
+    }
+
+    /// The number of an account that must exist and must not have left.
+    pub(crate) fn present(&self, account: &AccountId) -> Result<u32, Refusal> {
+        let no = self.shared.directory.find(account.key()).ok_or(Refusal::UnknownAccount)?;
+        if self.left.contains(&no) { Err(Refusal::AlreadyLeft) } else { Ok(no) }
+    }
+
+    /// The number of an account that is made if it is new and must not have left.
+    pub(crate) fn present_or_new(&mut self, account: &AccountId, limits: &Limits) -> Result<u32, Refusal> {
+        let no = self.intern(account.key(), limits).ok_or(Refusal::TooManyAccounts)?;
+        if self.left.contains(&no) { Err(Refusal::AlreadyLeft) } else { Ok(no) }
+    }
+
+    /// The slot of an account, made now if it has none. Single writer.
+    pub(crate) fn slot(&self, no: u32) -> &Slot {
+        if let Some(slot) = self.shared.slot(no) {
+            return slot;
+        }
+        let nothing = Arc::clone(&self.shared.nothing_known);
+        let slot = Slot { no, record: ArcSwap::new(nothing), history: History::default() };
+        let place = self.shared.slots.push(slot);
+        // At most one slot an account, and accounts fit 32 bits with one to spare.
+        self.shared.slot_of.set(no, place as u32 + 1);
+        #[expect(clippy::expect_used, reason = "pushed in the line above")]
+        self.shared.slots.get(place).expect("a slot that was just pushed")
+    }
+
+    /// Changes the record of an account and publishes it as a whole.
+    pub(crate) fn change<T>(&self, no: u32, change: impl FnOnce(&mut AccountRecord) -> T) -> T {
+        let slot = self.slot(no);
+        let mut record = slot.record.load().as_ref().clone();
+        let result = change(&mut record);
+        slot.record.store(Arc::new(record));
+        result
+    }
+
+    /// The next tick looks at the account.
+    pub(crate) fn mark_moved(&mut self, no: u32) {
+        self.moved.insert(no);
+    }
+
+    /// Counts changed: keeps the history, and has the next tick look at who crossed a threshold.
+    pub(crate) fn counts_changed(&mut self, touched: &[CountChange], cause: Cause, ctx: &Context<'_>) {
+        let day = followers::Day::of(ctx.at.0).0;
+        for change in touched {
+            if self.levels.crossed(change.before, change.after) {
+                self.moved.insert(change.account.0);
+            }
+            let came = change.after.saturating_sub(change.before);
+            let went = change.before.saturating_sub(change.after);
+            if let Some(slot) = self.history_slot(change, ctx.limits) {
+                slot.history.add(day, cause, came, went, ctx.limits.history_rows_max);
+            }
+        }
+    }
+
+    /// The slot whose history the change belongs to, if the account has one or is large enough.
+    pub(crate) fn history_slot(&self, change: &CountChange, limits: &Limits) -> Option<&Slot> {
+        if change.after.max(change.before) >= limits.history_from {
+            return Some(self.slot(change.account.0));
+        }
+        self.shared.slot(change.account.0)
+    }
+
+    /// The facts of an account as a pack sees them now.
+    pub(crate) fn facts(&self, no: u32, record: &AccountRecord, now: Millis) -> Facts {
+        let mut facts = record.facts.as_ref().clone();
+        facts.followers = u64::from(self.shared.count(no));
+        let packs = self.shared.packs.load();
+        facts.name_shown = name_shown(&packs, &facts, record, now);
+        facts
+    }
+
+    pub(crate) fn effect(&self, no: u32, kind: EffectKind, ctx: &mut Context<'_>) {
+        ctx.effects.push(Effect {
+            id: EffectId { position: ctx.position, index: ctx.effect_index },
+            at: ctx.at,
+            platform: self.shared.id.clone(),
+            account: self.shared.name(no),
+            kind,
+        });
+        ctx.effect_index += 1;
+    }
+
+    /// The packs or the time changed: thresholds are new, and the next tick looks at everyone they concern.
+    pub(crate) fn rules_changed(&mut self, now: Millis) {
+        self.levels = Levels::of(&self.shared.packs.load(), now);
+        self.look_at_all = true;
+    }
+
+    /// Attributes of an account, if they are newer than what is known.
+    pub(crate) fn set_attributes(&mut self, no: u32, at: Millis, bits: u16) -> crate::account::Settled {
+        use crate::account::Settled;
+        let place = no as usize;
+        if self.attributes.len() <= place {
+            self.attributes.resize(place + 1, 0);
+        }
+        let Some(register) = self.attributes.get_mut(place) else { return Settled::Older };
+        // Times before 1970 count as 1970; plus one, so that 0 means never set.
+        let time = u64::try_from(at.0.saturating_add(1)).unwrap_or(1).clamp(1, (1 << 48) - 1);
+        let packed = (time << 16) | u64::from(bits);
+        if packed == *register {
+            return Settled::Same;
+        }
+        if packed < *register {
+            return Settled::Older;
+        }
+        let changed = (*register as u16) ^ bits;
+        *register = packed;
+        for attribute in Attribute::ALL {
+            if changed & (1 << attribute.number()) != 0 {
+                self.engine.set_attribute(AccountNo(no), attribute, bits & (1 << attribute.number()) != 0);
+            }
+        }
+        Settled::Taken
+    }
+
+    pub(crate) fn publish_moved(&self) {
+        self.shared.tallies.moved.store(self.moved.len() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Is a name on display under any pack? A region may have to step back for it, in whichever pack that rule is.
+pub(crate) fn name_shown(
+    packs: &[Arc<PackInForce>],
+    facts: &Facts,
+    record: &AccountRecord,
+    now: Millis,
+) -> bool {
+    if !record.cases.iter().any(|case| matches!(case.status, Status::Shown | Status::Below))
+        && !packs.iter().any(|pack| pack.announces_name)
+    {
+        return false;
+    }
+    packs.iter().any(|pack| {
+        let cases = case_views(pack, record);
+        pack.pack.name_shown(&Look {
+            facts,
+            cases: &cases,
+            have: record.have(),
+            held: record.held(),
+            left: record.left.is_some(),
+            viewer: Viewer::Holder,
+            surface: Surface::Profile,
+            now,
+        })
+    })
+}

@@ -1,0 +1,506 @@
+//! The whole state as bytes, and back.
+//!
+//! The same log gives the same bytes on every machine: everything is written in the order of its ids or numbers. The
+//! layout belongs to this version of the software; a state can always be had from the log again. Whoever finds the
+//! bytes damaged is told so, never given half a state: a BLAKE3 hash stands at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwap;
+use followers::Engine;
+use policy::FieldSet;
+
+use crate::account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
+use crate::case::{Case, ConsentGiven, Move, Status};
+use crate::effect::MoveReason;
+use crate::event_ids::EventIds;
+use crate::history::History;
+use crate::ids::{Code, HolderId, KeyId, Label, RegionName, Roles};
+use crate::limits::Limits;
+use crate::machine::{LoadError, Machine};
+use crate::packs::PackInForce;
+use crate::platform::{Platform, PlatformShared, Slot};
+use crate::reader::ApiKey;
+use crate::record::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint};
+use crate::record::v1::{
+    account, actor, class, class_number, country, field, holder_kind, holder_kind_number, id, millis,
+    platform, put_account, put_actor, put_country, put_field, put_millis, put_rule, put_topics, rule,
+    standing, standing_number, topics,
+};
+
+const MAGIC: &[u8; 8] = b"nplstate";
+const VERSION: u16 = 1;
+const HASH: usize = 32;
+
+impl Machine {
+    /// Appends the whole state to `out`; the same log always gives the same bytes.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        put_limits(out, &self.limits);
+        put_varint(out, self.position);
+        put_millis(out, &self.clock);
+        let keys = self.shared.keys.load();
+        put_varint(out, keys.len() as u64);
+        for key in keys.values() {
+            put_key(out, key);
+        }
+        put_varint(out, self.platforms.len() as u64);
+        for platform in self.platforms.values() {
+            put_platform(out, platform);
+        }
+        let hash = blake3::hash(out.get(start..).unwrap_or_default());
+        out.extend_from_slice(hash.as_bytes());
+    }
+
+    /// The machine that [`Machine::save`] wrote.
+    ///
+    /// # Errors
+    /// Bytes that are not a saved state, are damaged, or were saved under other limits.
+    pub fn load(bytes: &[u8], limits: Limits) -> Result<Self, LoadError> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(LoadError::NotAState);
+        }
+        let (body, hash) = bytes
+            .len()
+            .checked_sub(HASH)
+            .and_then(|at| bytes.split_at_checked(at))
+            .ok_or(LoadError::Damaged("its end: it is cut off"))?;
+        if blake3::hash(body).as_bytes().as_slice() != hash {
+            return Err(LoadError::Damaged("an unknown place: the hash at its end does not fit"));
+        }
+        let mut bytes = Bytes::new(body);
+        bytes.take(MAGIC.len());
+        let version = bytes.array().map(u16::from_le_bytes).ok_or(LoadError::Damaged("its version"))?;
+        if version != VERSION {
+            return Err(LoadError::UnknownVersion(version));
+        }
+        let mut expected = Vec::new();
+        put_limits(&mut expected, &limits);
+        if bytes.take(expected.len()) != Some(&expected) {
+            return Err(LoadError::OtherLimits);
+        }
+        let mut machine = Machine::new(limits);
+        machine.position = bytes.varint().ok_or(LoadError::Damaged("its position"))?;
+        machine.clock = millis(&mut bytes).ok_or(LoadError::Damaged("its clock"))?;
+        let mut keys = BTreeMap::new();
+        for key in bytes.list(key).ok_or(LoadError::Damaged("its keys"))? {
+            keys.insert(key.id.clone(), Arc::new(key));
+        }
+        machine.shared.keys.store(Arc::new(keys));
+        for _ in 0..bytes.count().ok_or(LoadError::Damaged("its platforms"))? {
+            let platform = load_platform(&mut bytes, &machine)?;
+            machine.add_platform(platform);
+        }
+        if !bytes.is_empty() {
+            return Err(LoadError::Damaged("its end: something follows"));
+        }
+        machine.shared.clock.store(machine.clock.0, Ordering::Release);
+        machine.shared.applied.store(machine.position, Ordering::Release);
+        Ok(machine)
+    }
+}
+
+fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
+    let Limits {
+        platforms_max,
+        accounts_max,
+        keys_max,
+        packs_max,
+        items_max,
+        metrics_max,
+        topics_max,
+        holds_max,
+        history_rows_max,
+        history_from,
+        horizon_ms,
+        future_ms,
+        undo_ms,
+    } = limits;
+    for limit in [
+        platforms_max,
+        accounts_max,
+        keys_max,
+        packs_max,
+        items_max,
+        metrics_max,
+        topics_max,
+        holds_max,
+        history_rows_max,
+        history_from,
+    ] {
+        out.extend_from_slice(&limit.to_le_bytes());
+    }
+    for limit in [horizon_ms, future_ms, undo_ms] {
+        put_i64(out, *limit);
+    }
+}
+
+pub(crate) fn put_key(out: &mut Vec<u8>, key: &ApiKey) {
+    put_text(out, key.platform.as_str());
+    put_text(out, key.id.as_str());
+    out.extend_from_slice(&key.sha256);
+    out.push(key.roles.bits());
+    put_text(out, key.label.as_str());
+    put_millis(out, &key.issued_at);
+    put_option(out, key.expires.as_ref(), put_millis);
+    put_option(out, key.revoked_at.as_ref(), put_millis);
+}
+
+fn key(b: &mut Bytes<'_>) -> Option<ApiKey> {
+    Some(ApiKey {
+        platform: platform(b)?,
+        id: id(b, KeyId::new)?,
+        sha256: b.array()?,
+        roles: Roles::from_bits(b.u8()?)?,
+        label: id(b, Label::new)?,
+        issued_at: millis(b)?,
+        expires: b.option(millis)?,
+        revoked_at: b.option(millis)?,
+    })
+}
+
+fn put_platform(out: &mut Vec<u8>, p: &Platform) {
+    let shared = &p.shared;
+    put_text(out, shared.id.as_str());
+    put_text(out, shared.title.as_str());
+    put_millis(out, &shared.registered_at);
+    let accounts = shared.directory.len();
+    put_varint(out, u64::from(accounts));
+    for no in 0..accounts {
+        put_account(out, &shared.name(no));
+    }
+    let mut engine = Vec::new();
+    p.engine.save(&mut engine);
+    put_long(out, &engine);
+    // Zeros at the end say nothing; how many there are depends on what was asked, not on what is known.
+    let attributes = p.attributes.iter().rposition(|register| *register != 0).map_or(0, |last| last + 1);
+    put_varint(out, attributes as u64);
+    for register in p.attributes.iter().take(attributes) {
+        put_varint(out, *register);
+    }
+    p.event_ids.save(out);
+    let packs = shared.packs.load();
+    put_list(out, &packs, |out, pack| {
+        put_long(out, &pack.bundle);
+        let choices = &pack.pack.choices().0;
+        put_varint(out, choices.len() as u64);
+        for (key, value) in choices {
+            put_text(out, key);
+            put_text(out, value);
+        }
+        put_varint(out, pack.position);
+        put_millis(out, &pack.at);
+        put_actor(out, &pack.by);
+    });
+    put_varint(out, shared.slots.count() as u64);
+    for (_, slot) in shared.slots.iter() {
+        put_varint(out, u64::from(slot.no));
+        put_record(out, &slot.record.load(), Detail::Everything);
+        slot.history.save(out);
+    }
+    put_varint(out, p.moved.len() as u64);
+    for no in &p.moved {
+        put_varint(out, u64::from(*no));
+    }
+    out.push(u8::from(p.look_at_all));
+    put_varint(out, p.reached.len() as u64);
+    for (no, level) in &p.reached {
+        put_varint(out, u64::from(*no));
+        put_varint(out, *level);
+    }
+    put_varint(out, p.timers.len() as u64);
+    for (at, no) in &p.timers {
+        put_millis(out, at);
+        put_varint(out, u64::from(*no));
+    }
+    put_option(out, p.levels.as_of.as_ref(), put_millis);
+    let t = &shared.tallies;
+    for cell in [&t.accepted, &t.duplicate, &t.stale, &t.too_old, &t.refused] {
+        put_varint(out, cell.load(Ordering::Relaxed));
+    }
+}
+
+fn load_platform(b: &mut Bytes<'_>, machine: &Machine) -> Result<Platform, LoadError> {
+    let limits = &machine.limits;
+    let damaged = |place: &'static str| move || LoadError::Damaged(place);
+    let head = damaged("the head of a platform");
+    let name = platform(b).ok_or_else(head)?;
+    let title = id(b, Label::new).ok_or_else(head)?;
+    let registered_at = millis(b).ok_or_else(head)?;
+    let accounts = b.list(account).ok_or_else(damaged("the account ids of a platform"))?;
+    let engine = b.long().ok_or_else(damaged("the follower sets of a platform"))?;
+    let engine = Engine::load(engine, limits.followers())?;
+    let mut p = Platform::new(name, title, registered_at, engine);
+    for (no, account) in (0u32..).zip(&accounts) {
+        if p.shared.directory.intern(account.key(), limits.accounts_max) != Some(no) {
+            return Err(LoadError::Damaged("the account ids of a platform: one comes twice"));
+        }
+    }
+    p.engine.grow(p.shared.directory.len());
+    p.attributes = b.list(Bytes::varint).ok_or_else(damaged("the attributes of a platform"))?;
+    p.event_ids = EventIds::load(b).ok_or_else(damaged("the event ids of a platform"))?;
+    let packs = b.list(pack).ok_or_else(damaged("the packs of a platform"))?;
+    p.shared.packs.store(Arc::new(packs.into_iter().map(Arc::new).collect()));
+    let slots = damaged("the records of a platform");
+    for _ in 0..b.count().ok_or_else(slots)? {
+        let no = b.varint_u32().filter(|no| *no < p.shared.directory.len()).ok_or_else(slots)?;
+        let record = record(b).ok_or_else(slots)?;
+        let history = History::load(b).ok_or_else(slots)?;
+        if record.left.is_some() {
+            p.left.insert(no);
+        }
+        add_slot(&p.shared, no, record, history).ok_or_else(slots)?;
+    }
+    rest(b, &mut p).ok_or_else(damaged("the timers of a platform"))?;
+    p.publish_moved();
+    Ok(p)
+}
+
+fn add_slot(shared: &PlatformShared, no: u32, record: AccountRecord, history: History) -> Option<()> {
+    if shared.slot_of.get(no) != 0 {
+        return None;
+    }
+    let place = shared.slots.push(Slot { no, record: ArcSwap::from_pointee(record), history });
+    shared.slot_of.set(no, u32::try_from(place + 1).ok()?);
+    Some(())
+}
+
+fn rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
+    p.moved = b.list(Bytes::varint_u32)?.into_iter().collect();
+    p.look_at_all = b.bool()?;
+    p.reached = b.list(|b| Some((b.varint_u32()?, b.varint()?)))?.into_iter().collect();
+    p.timers = b.list(|b| Some((millis(b)?, b.varint_u32()?)))?.into_iter().collect::<BTreeSet<_>>();
+    // Thresholds as of when they were last worked out: a phase that began since begins at the next tick, not here.
+    if let Some(as_of) = b.option(millis)? {
+        p.load_levels(as_of);
+    }
+    let t = &p.shared.tallies;
+    for cell in [&t.accepted, &t.duplicate, &t.stale, &t.too_old, &t.refused] {
+        cell.store(b.varint()?, Ordering::Relaxed);
+    }
+    Some(())
+}
+
+fn pack(b: &mut Bytes<'_>) -> Option<PackInForce> {
+    let bundle = b.long()?.to_vec();
+    let mut choices = BTreeMap::new();
+    for _ in 0..b.count()? {
+        choices.insert(b.text()?.to_owned(), b.text()?.to_owned());
+    }
+    let position = b.varint()?;
+    let at = millis(b)?;
+    PackInForce::new(bundle, &choices, position, at, actor(b)?).ok()
+}
+
+/// How much of a record is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// All of it, for a snapshot.
+    Everything,
+    /// What does not depend on positions, for the state hash.
+    WithoutPositions,
+}
+
+pub(crate) fn put_record(out: &mut Vec<u8>, record: &AccountRecord, detail: Detail) {
+    let AccountRecord {
+        class,
+        standing,
+        identity_verified,
+        holder_kind,
+        topics,
+        metrics,
+        region,
+        identity,
+        holds,
+        left,
+        cases,
+        facts: _,
+    } = record;
+    put_dated(out, class.as_ref(), |out, value| out.push(class_number(*value)));
+    put_dated(out, standing.as_ref(), |out, value| out.push(standing_number(*value)));
+    put_dated(out, identity_verified.as_ref(), |out, value| out.push(u8::from(*value)));
+    put_dated(out, holder_kind.as_ref(), |out, value| out.push(holder_kind_number(*value)));
+    put_dated(out, topics.as_ref(), put_topics);
+    put_varint(out, metrics.len() as u64);
+    for (name, metric) in metrics {
+        put_text(out, name.as_str());
+        put_millis(out, &metric.at);
+        put_i64(out, metric.value);
+    }
+    put_dated(out, region.as_ref(), |out, seen| {
+        put_country(out, seen.country);
+        put_option(out, seen.region.as_ref(), |out, region| put_text(out, region.as_str()));
+        put_text(out, seen.event.as_str());
+    });
+    put_option(out, identity.as_ref(), |out, identity| {
+        put_text(out, identity.holder.as_str());
+        put_fields(out, identity.fields);
+        out.extend_from_slice(&identity.commitment);
+        out.push(u8::from(identity.verified));
+        out.push(holder_kind_number(identity.kind));
+        put_millis(out, &identity.at);
+    });
+    put_list(out, holds, |out, hold| {
+        put_text(out, hold.reason.as_str());
+        put_actor(out, &hold.by);
+        put_millis(out, &hold.at);
+    });
+    put_option(out, left.as_ref(), put_millis);
+    put_list(out, cases, |out, case| put_case(out, case, detail));
+}
+
+fn record(b: &mut Bytes<'_>) -> Option<AccountRecord> {
+    let mut record = AccountRecord {
+        class: dated(b, class)?,
+        standing: dated(b, standing)?,
+        identity_verified: dated(b, |b| b.bool())?,
+        holder_kind: dated(b, holder_kind)?,
+        topics: dated(b, topics)?,
+        metrics: b
+            .list(|b| Some((id(b, Code::new)?, Dated { at: millis(b)?, value: b.i64()? })))?
+            .into_iter()
+            .collect(),
+        region: dated(b, |b| {
+            Some(Seen {
+                country: country(b)?,
+                region: b.option(|b| id(b, RegionName::new))?,
+                event: id(b, Code::new)?,
+            })
+        })?,
+        identity: b.option(|b| {
+            Some(Identity {
+                holder: id(b, HolderId::new)?,
+                fields: fields(b)?,
+                commitment: b.array()?,
+                verified: b.bool()?,
+                kind: holder_kind(b)?,
+                at: millis(b)?,
+            })
+        })?,
+        holds: b.list(|b| Some(HoldPlaced { reason: id(b, Code::new)?, by: actor(b)?, at: millis(b)? }))?,
+        left: b.option(millis)?,
+        cases: b.list(case)?,
+        facts: Arc::default(),
+    };
+    record.refresh_facts();
+    Some(record)
+}
+
+fn put_dated<T>(out: &mut Vec<u8>, dated: Option<&Dated<T>>, write: impl FnOnce(&mut Vec<u8>, &T)) {
+    put_option(out, dated, |out, dated| {
+        put_millis(out, &dated.at);
+        write(out, &dated.value);
+    });
+}
+
+fn dated<T>(b: &mut Bytes<'_>, read: impl FnOnce(&mut Bytes<'_>) -> Option<T>) -> Option<Option<Dated<T>>> {
+    b.option(|b| Some(Dated { at: millis(b)?, value: read(b)? }))
+}
+
+fn put_fields(out: &mut Vec<u8>, fields: FieldSet) {
+    let fields: Vec<_> = fields.iter().collect();
+    put_list(out, &fields, put_field);
+}
+
+fn fields(b: &mut Bytes<'_>) -> Option<FieldSet> {
+    Some(b.list(field)?.into_iter().collect())
+}
+
+fn put_case(out: &mut Vec<u8>, case: &Case, detail: Detail) {
+    let Case {
+        rule,
+        pack_version,
+        pack_hash,
+        round,
+        status,
+        reason,
+        since,
+        crossed_at,
+        noticed_at,
+        due_at,
+        consent,
+        refused_at,
+        took_back,
+        consequences,
+        grace_until,
+        moves,
+        moves_dropped,
+        terms,
+        told_shown,
+    } = case;
+    put_rule(out, rule);
+    put_varint(out, u64::from(*pack_version));
+    out.extend_from_slice(pack_hash);
+    put_varint(out, u64::from(*round));
+    out.push(*status as u8);
+    out.push(*reason as u8);
+    put_millis(out, since);
+    put_millis(out, crossed_at);
+    put_option(out, noticed_at.as_ref(), put_millis);
+    put_option(out, due_at.as_ref(), put_millis);
+    put_option(out, consent.as_ref(), |out, consent| {
+        put_fields(out, consent.fields);
+        put_text(out, consent.text_version.as_str());
+        put_millis(out, &consent.at);
+    });
+    put_option(out, refused_at.as_ref(), put_millis);
+    out.push(u8::from(*took_back));
+    put_list(out, consequences, |out, word| put_text(out, word));
+    put_option(out, grace_until.as_ref(), put_millis);
+    out.extend_from_slice(terms);
+    out.push(u8::from(*told_shown));
+    if detail == Detail::WithoutPositions {
+        return;
+    }
+    put_list(out, moves, |out, one| {
+        put_varint(out, one.position);
+        put_millis(out, &one.at);
+        put_option(out, one.from.as_ref(), |out, from| out.push(*from as u8));
+        out.push(one.to as u8);
+        out.push(one.reason as u8);
+    });
+    put_varint(out, u64::from(*moves_dropped));
+}
+
+fn case(b: &mut Bytes<'_>) -> Option<Case> {
+    let status = |b: &mut Bytes<'_>| Status::from_number(b.u8()?);
+    let reason = |b: &mut Bytes<'_>| MoveReason::from_number(b.u8()?);
+    let mut case = Case {
+        rule: rule(b)?,
+        pack_version: b.varint_u32()?,
+        pack_hash: b.array()?,
+        round: b.varint_u32()?,
+        status: status(b)?,
+        reason: reason(b)?,
+        since: millis(b)?,
+        crossed_at: millis(b)?,
+        noticed_at: b.option(millis)?,
+        due_at: b.option(millis)?,
+        consent: b.option(|b| {
+            Some(ConsentGiven { fields: fields(b)?, text_version: id(b, Code::new)?, at: millis(b)? })
+        })?,
+        refused_at: b.option(millis)?,
+        took_back: b.bool()?,
+        consequences: b.list(|b| b.text().map(str::to_owned))?.into(),
+        grace_until: b.option(millis)?,
+        terms: b.array()?,
+        told_shown: b.bool()?,
+        moves: Vec::new(),
+        moves_dropped: 0,
+    };
+    case.moves = b.list(|b| {
+        Some(Move {
+            position: b.varint()?,
+            at: millis(b)?,
+            from: b.option(status)?,
+            to: status(b)?,
+            reason: reason(b)?,
+        })
+    })?;
+    case.moves_dropped = b.varint_u32()?;
+    Some(case)
+}

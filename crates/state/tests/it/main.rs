@@ -1,0 +1,16 @@
+//! The state from outside: scripts for every command and refusal, models, replay, golden records.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod cases;
+mod commands;
+mod golden;
+mod model;
+mod packs;
+mod replay;
+mod script;
