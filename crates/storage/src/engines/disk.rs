@@ -42,6 +42,8 @@ pub struct Options {
     /// Open the blobs although some cells are unreadable and do not say whose they were; they are left alone.
     /// Only ever set by a person. Default false.
     pub pass_over_damaged_blobs: bool,
+    /// Bytes by which a file of blobs grows, or one cell where that is more. Default 1 MiB.
+    pub blob_grow_bytes: usize,
     /// Salt of new log segments in place of a random one, for bytes that repeat. Default none.
     pub salt: Option<u32>,
 }
@@ -54,6 +56,7 @@ impl Default for Options {
             prepare_ahead: true,
             drop_damaged_tail: false,
             pass_over_damaged_blobs: false,
+            blob_grow_bytes: 1024 * 1024,
             salt: None,
         }
     }
@@ -119,8 +122,7 @@ impl DataDir {
     /// Opens the blobs: reads all of them once to find and check them. `InUse` while another handle on them lives.
     pub fn blobs(&self) -> Result<Blobs, Error> {
         let one = One::take(self.clone(), |shared| &shared.blobs_open, "blobs")?;
-        let pass_over = self.shared.options.pass_over_damaged_blobs;
-        Blobs::open(Arc::clone(&self.shared.medium), self.folder("blobs"), pass_over, one)
+        Blobs::open(Arc::clone(&self.shared.medium), self.folder("blobs"), &self.shared.options, one)
     }
 
     /// The directory.

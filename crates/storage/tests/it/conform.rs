@@ -9,7 +9,13 @@ use storage::{
 
 /// Small segments, so that a test crosses many of them.
 pub(crate) fn small() -> Options {
-    Options { segment_bytes: 8192, prepare_ahead: false, salt: Some(7), ..Options::default() }
+    Options {
+        segment_bytes: 8192,
+        prepare_ahead: false,
+        blob_grow_bytes: 8192,
+        salt: Some(7),
+        ..Options::default()
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    One,
+    One, Options,
     cell::{self, Content},
     medium::{Medium, RawFile},
 };
@@ -23,13 +23,14 @@ const CELL_BYTES: [usize; 8] = [512, 1024, 2048, 4096, 16_384, 65_536, 262_144, 
 const HEAD_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"NPCELLS\n";
 const VERSION: u32 = 1;
-/// A file grows by this many bytes of zeros, or by one cell where that is more.
-const GROW_BYTES: usize = 1024 * 1024;
+/// Read at once when opening.
+const READ_BYTES: usize = 1024 * 1024;
 
 /// The blobs of a data directory; opened by [`super::DataDir::blobs`].
 pub struct Blobs {
     dir: PathBuf,
     files: Vec<CellFile>,
+    grow_bytes: usize,
     index: RwLock<BTreeMap<Box<str>, Place>>,
     writer: Mutex<Writer>,
     /// Set once a change has failed half way.
@@ -85,7 +86,7 @@ impl Blobs {
     pub(super) fn open(
         medium: Arc<dyn Medium>,
         dir: PathBuf,
-        pass_over: bool,
+        options: &Options,
         one: One,
     ) -> Result<Self, Error> {
         let names = medium.list(&dir).map_err(|e| Error::file("list", &dir, e))?;
@@ -105,7 +106,7 @@ impl Blobs {
                 match content {
                     Content::Free { remains: false } => return Ok(true),
                     Content::Free { remains: true } => scrub.push(place),
-                    Content::Damaged if pass_over => {}
+                    Content::Damaged if options.pass_over_damaged_blobs => {}
                     Content::Damaged => {
                         return Err(file.damaged(number, "a cell does not say whose blob it holds"));
                     }
@@ -125,9 +126,16 @@ impl Blobs {
             writer.free.get_mut(class).into_iter().for_each(|list| list.clone_from(&free.numbers));
         }
         let index = found.into_iter().map(|(key, (_, place))| (key, place)).collect();
-        let failed = OnceLock::new();
-        let blobs =
-            Self { dir, files, index: RwLock::new(index), writer: Mutex::new(writer), failed, _one: one };
+        let (failed, grow_bytes) = (OnceLock::new(), options.blob_grow_bytes);
+        let blobs = Self {
+            dir,
+            files,
+            grow_bytes,
+            index: RwLock::new(index),
+            writer: Mutex::new(writer),
+            failed,
+            _one: one,
+        };
         let mut writer = blobs.writer()?;
         blobs.destroy(&mut writer, &scrub)?;
         drop(writer);
@@ -197,7 +205,7 @@ impl Blobs {
             return Err(Error::MustReopen { file: file.path.clone() });
         };
         if free.is_empty() {
-            let count = (GROW_BYTES / file.cell_bytes).max(1) as u64;
+            let count = (self.grow_bytes / file.cell_bytes).max(1) as u64;
             // Not a failure of the store: a disk without room leaves everything stored as it was.
             let zeros = vec![0; usize::try_from(count).unwrap_or(1) * file.cell_bytes];
             file.write(*cells, &zeros)?;
@@ -344,7 +352,7 @@ fn each_cell(
 ) -> Result<Free, Error> {
     let length = file.file.len().map_err(|e| Error::file("read", &file.path, e))?;
     let cells = length.saturating_sub(HEAD_BYTES as u64) / file.cell_bytes as u64;
-    let at_once = (GROW_BYTES / file.cell_bytes).max(1) as u64;
+    let at_once = (READ_BYTES / file.cell_bytes).max(1) as u64;
     let mut numbers = Vec::new();
     let mut number = 0;
     while number < cells {
