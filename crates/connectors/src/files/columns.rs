@@ -119,7 +119,8 @@ impl FromStr for Columns {
 /// Whether the first row names the columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Header {
-    /// It does when one of its values is a name of `Columns` or a word such as `source`, `user_id`, `timestamp`.
+    /// It does when one of its values is a word such as `source`, `user_id`, `timestamp`; it does not when a
+    /// wanted value has a digit; anything else is refused as `HeaderError::Unclear`.
     #[default]
     Guess,
     /// It does.
@@ -128,12 +129,25 @@ pub enum Header {
     No,
 }
 
+impl Header {
+    /// From `guess`, `yes` or `no`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [("guess", Self::Guess), ("yes", Self::Yes), ("no", Self::No)]
+            .into_iter()
+            .find_map(|(name, header)| (name == text).then_some(header))
+    }
+}
+
 /// Why the columns do not fit the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// A title is not in the header.
     #[error("the first row has no column for `{0}`: give its title, as in `{0}=title`")]
     NoSuchTitle(Column),
+    /// The first row reads like a header and like two accounts, and a wrong guess would make accounts of titles.
+    #[error("the first row may be a header or two accounts: say which with `--header yes` or `--header no`")]
+    Unclear,
     /// The header has a name elsewhere than its position says.
     #[error(
         "`{column}` is column {in_header} of the header, but column {in_order} by its place in the list: \
@@ -186,6 +200,12 @@ impl Columns {
                 return Err(HeaderError::Elsewhere { column: item.column, in_header, in_order });
             }
             set(&mut layout, at, item.column);
+        }
+        let has_digit = |at: usize| {
+            first_row.get(at).is_some_and(|value| value.bytes().any(|byte| byte.is_ascii_digit()))
+        };
+        if header == Header::Guess && !is_header && !named().any(|(at, _)| has_digit(at)) {
+            return Err(HeaderError::Unclear);
         }
         Ok((layout, is_header))
     }
@@ -247,8 +267,9 @@ mod tests {
             ),
             // It knows none, but reads like a header.
             ("follower,account", guess, "source,target", "fa", true),
-            ("follower,account", guess, "ann,bob", "fa", false),
+            ("follower,account", guess, "ann,bob7", "fa", false),
             ("follower,account", Header::Yes, "ann,bob", "fa", true),
+            ("follower,account", Header::No, "ann,bob", "fa", false),
             ("follower,account", Header::No, "source,target", "fa", false),
             ("follower=src , account=dst", guess, "dst,w,src", "a_f", true),
             ("follower=src,account,at=when", Header::No, "when,account,src", "taf", true),
@@ -272,6 +293,12 @@ mod tests {
             check("follower=src,account=dst", Header::Guess, "src,target"),
             Err(HeaderError::NoSuchTitle(Column::Account))
         );
+        // Seen in a real export: `muter,muted,list_created_at` would have become two accounts.
+        assert_eq!(
+            check("follower,account", Header::Guess, "muter,muted,list_created_at"),
+            Err(HeaderError::Unclear)
+        );
+        assert_eq!(check("follower,account,_,at", Header::Guess, "ann,bob"), Err(HeaderError::Unclear));
     }
 
     #[test]

@@ -40,6 +40,21 @@ pub enum Format {
     Ndjson,
 }
 
+impl Format {
+    /// From `csv`, `semicolon`, `tsv`, `space` or `ndjson`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let formats = [
+            ("csv", Self::Separated(Separator::Comma)),
+            ("semicolon", Self::Separated(Separator::Semicolon)),
+            ("tsv", Self::Separated(Separator::Tab)),
+            ("space", Self::Separated(Separator::Space)),
+            ("ndjson", Self::Ndjson),
+        ];
+        formats.into_iter().find_map(|(name, format)| (name == text).then_some(format))
+    }
+}
+
 /// What to read, and how.
 #[derive(Debug, Clone)]
 pub struct Options {

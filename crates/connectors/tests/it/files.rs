@@ -37,6 +37,7 @@ fn separators_are_told_by_the_first_row() {
     check("follower,account", " 1   2\n3 \t 4\n", &["1 backfill 1 2 @5", "2 backfill 3 4 @5"]);
     let mut space = options("follower,account");
     space.format = Some(Format::Separated(Separator::Space));
+    space.header = Header::No;
     assert_eq!(file(b"a,b c\n", space), ["1 backfill a,b c @5"]);
 }
 
@@ -153,6 +154,37 @@ fn a_header_in_another_order_stops_the_import_before_it_began() {
 }
 
 #[test]
+fn a_first_row_that_may_be_a_header_is_asked_about() {
+    let text = b"ann,bob\ncid,dan\n";
+    let error = read(text, options("follower,account")).unwrap().next_batch().unwrap_err();
+    assert!(error.to_string().contains("--header"), "{error}");
+    for (header, outcome) in
+        [("yes", &["2 backfill cid dan @5"][..]), ("no", &["1 backfill ann bob @5", "2 backfill cid dan @5"])]
+    {
+        let mut options = options("follower,account");
+        options.header = Header::parse(header).unwrap();
+        assert_eq!(file(text, options), outcome, "{header}");
+    }
+}
+
+#[test]
+fn formats_and_headers_are_told_by_name() {
+    for (name, text) in [
+        ("csv", "1,2"),
+        ("semicolon", "1;2"),
+        ("tsv", "1\t2"),
+        ("space", "1 2"),
+        ("ndjson", r#"{"follower":1,"account":2}"#),
+    ] {
+        let mut options = options("follower,account");
+        options.format = Format::parse(name);
+        assert!(options.format.is_some());
+        assert_eq!(file(text.as_bytes(), options), ["1 backfill 1 2 @5"], "{name}");
+    }
+    assert_eq!((Format::parse("xml"), Header::parse("maybe")), (None, None));
+}
+
+#[test]
 fn utf16_is_told_and_not_guessed_at() {
     assert!(matches!(read(b"\xff\xfe1\0,\0", options("follower,account")), Err(Error::Utf16)));
 }
@@ -213,7 +245,7 @@ fn progress_counts_what_was_read() {
 
 #[test]
 fn a_file_of_nothing_but_bad_rows_is_told_in_bounded_pieces() {
-    let text = "bad\n".repeat(2 * Refusals::KEPT_MAX + 5);
+    let text = "7\n".repeat(2 * Refusals::KEPT_MAX + 5);
     let mut follows = read(text.as_bytes(), options("follower,account")).unwrap();
     let mut pieces = Vec::new();
     while let Some(batch) = follows.next_batch().unwrap() {
