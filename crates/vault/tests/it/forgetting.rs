@@ -57,7 +57,7 @@ fn a_failed_forget_says_so_and_leaves_no_stale_answer() {
 fn a_reader_never_sees_a_name_after_its_forgetting_returned() {
     let house = House::new();
     let vault = house.vault();
-    for _ in 0..200 {
+    for _ in 0..100 {
         vault.seal(P, ADA, &name("Ada")).unwrap();
         let (forgotten, stop) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {

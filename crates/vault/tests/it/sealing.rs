@@ -180,7 +180,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Whatever happened in whatever order, the vault answers like a map; with a cache that keeps next to nothing too.
     #[test]
