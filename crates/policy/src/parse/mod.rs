@@ -3,6 +3,8 @@
 //! Nothing has a silent default: a value that no source states is written `unspecified` and asked for.
 
 mod pack;
+mod parts;
+mod reading;
 mod rule;
 mod test;
 mod toml_file;

@@ -1,6 +1,6 @@
 //! `pack.toml`: what the pack is and what it rests on.
 
-use super::rule::given;
+use super::reading::given;
 use super::{Keys, Value, id_of, is_id};
 use crate::pack::{LANGUAGE, Source};
 use crate::time::{Date, parse_offset};

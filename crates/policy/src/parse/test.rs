@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::rule::given;
+use super::reading::given;
 use super::{Keys, Value, known_words, sources_of};
 use crate::facts::FOLLOWERS;
 use crate::pack::{Test, TestKind};
