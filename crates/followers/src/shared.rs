@@ -1,6 +1,7 @@
 //! What the writer and its readers share: one slot per account, and the attributes.
 //!
-//! Slots never move, so a reader follows one pointer and takes no lock. Only the engine stores.
+//! Slots never move, so a reader follows one pointer and takes no lock. Only the engine stores, through [`Sets`], which
+//! also holds each set once more: loading from a slot costs a barrier that readers need and the writer does not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,8 +34,7 @@ impl Shared {
         self.accounts.load(Ordering::Acquire)
     }
 
-    /// Makes `0..accounts` exist. Only the engine calls this.
-    pub(crate) fn grow(&self, accounts: u32) {
+    fn grow(&self, accounts: u32) {
         while self.blocks.count() * SLOTS < accounts as usize {
             self.blocks.push((0..SLOTS).map(|_| Slot::default()).collect());
         }
@@ -67,9 +67,55 @@ impl Slot {
     pub(crate) fn load_full(&self) -> Option<Arc<FollowerSet>> {
         self.followers.load_full()
     }
+}
 
-    /// Shows the set to readers, all of it at once.
-    pub(crate) fn publish(&self, set: FollowerSet) {
-        self.followers.store(if set.is_empty() { None } else { Some(Arc::new(set)) });
+/// The sets as the writer holds them.
+#[derive(Debug)]
+pub(crate) struct Sets {
+    shared: Arc<Shared>,
+    own: Vec<Option<Arc<FollowerSet>>>,
+    empty: FollowerSet,
+}
+
+impl Sets {
+    pub(crate) fn new(shared: Arc<Shared>) -> Sets {
+        Sets { shared, own: Vec::new(), empty: FollowerSet::default() }
+    }
+
+    /// Makes `0..accounts` exist.
+    pub(crate) fn grow(&mut self, accounts: u32) {
+        self.shared.grow(accounts);
+        if self.own.len() < accounts as usize {
+            self.own.resize(accounts as usize, None);
+        }
+    }
+
+    pub(crate) fn get(&self, who: u32) -> &FollowerSet {
+        self.own.get(who as usize).and_then(|set| set.as_deref()).unwrap_or(&self.empty)
+    }
+
+    /// Every account with followers, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &FollowerSet)> + '_ {
+        (0..).zip(&self.own).filter_map(|(who, set)| Some((who, set.as_deref()?)))
+    }
+
+    /// Whether readers see the set that the writer holds.
+    pub(crate) fn is_published(&self, who: u32) -> bool {
+        let seen = self.shared.slot(who).map(|slot| slot.load());
+        let seen = seen.as_deref().and_then(|seen| seen.as_ref());
+        let own = self.own.get(who as usize).and_then(|own| own.as_ref());
+        match (seen, own) {
+            (Some(seen), Some(own)) => Arc::ptr_eq(seen, own),
+            (seen, own) => seen.is_none() && own.is_none(),
+        }
+    }
+
+    /// Puts the set in place and shows it to readers, all of it at once.
+    pub(crate) fn publish(&mut self, who: u32, set: FollowerSet) {
+        let set = if set.is_empty() { None } else { Some(Arc::new(set)) };
+        if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
+            own.clone_from(&set);
+            slot.followers.store(set);
+        }
     }
 }

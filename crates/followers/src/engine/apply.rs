@@ -12,15 +12,15 @@ use crate::attributes::Attributes;
 use crate::horizon::{Stamp, edge_key, edge_of};
 use crate::kept::{Kept, taker};
 use crate::set::{Change, Scratch};
-use crate::{AccountNo, CountChange, Day, Edge, EdgeOutcome, FollowerSet, Op};
+use crate::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
 /// Room that is used again from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     /// (edge, place in the batch), sorted.
     order: Vec<(u64, u32)>,
-    /// What the horizon remembers of each edge of `order`.
-    stamps: Vec<Option<Stamp>>,
+    /// What the horizon remembers of each edge of `order`, and since which day it is in its set.
+    known: Vec<(Option<Stamp>, Option<u16>)>,
     changes: Vec<Change>,
     /// What changes in the filters of the account at hand: (filter, change).
     taken: Vec<(usize, Change)>,
@@ -39,7 +39,6 @@ enum Place {
 
 /// What decides about the edges of one account.
 struct Rules<'a> {
-    set: &'a FollowerSet,
     kept: &'a [Kept],
     attributes: &'a Attributes,
     /// The oldest version inside the horizon.
@@ -62,9 +61,7 @@ impl Engine {
         let outcomes = &mut outcomes[first..];
         self.admit(batch, outcomes, &mut room.order);
         room.order.sort_unstable();
-        room.stamps.clear();
-        // All lookups before any use: they miss the cache, and so many misses overlap.
-        room.stamps.extend(room.order.iter().map(|(key, _)| self.horizon.get(*key)));
+        self.look_up(&room.order, &mut room.known);
         let mut from = 0;
         while let Some((key, _)) = room.order.get(from) {
             let (followee, _) = edge_of(*key);
@@ -74,6 +71,21 @@ impl Engine {
             from = until;
         }
         self.room = room;
+    }
+
+    /// Fetches what is known of each edge.
+    ///
+    /// All lookups come before any use, step by step: they miss the cache, and only misses that do not wait for
+    /// each other overlap. No use changes what another one looks up: edges do not influence each other.
+    fn look_up(&self, order: &[(u64, u32)], known: &mut Vec<(Option<Stamp>, Option<u16>)>) {
+        let sizes = order.iter().map(|(key, _)| u64::from(self.sets.get(edge_of(*key).0).len()));
+        std::hint::black_box(sizes.sum::<u64>());
+        known.clear();
+        known.extend(order.iter().map(|(key, _)| (self.horizon.get(*key), None)));
+        for ((key, _), (_, since)) in order.iter().zip(known) {
+            let (followee, follower) = edge_of(*key);
+            *since = self.sets.get(followee).contains(AccountNo(follower)).map(|day| day.0);
+        }
     }
 
     /// Answers the events that need no look at any set, and lists the others.
@@ -108,11 +120,8 @@ impl Engine {
         touched: &mut Vec<CountChange>,
         room: &mut Room,
     ) {
-        let Some(slot) = self.shared.slot(followee) else { return };
-        let loaded = slot.load();
-        let set = loaded.as_deref().unwrap_or(&self.empty);
+        let set = self.sets.get(followee);
         let rules = Rules {
-            set,
             kept: self.kept.of(followee),
             attributes: &self.shared.attributes,
             floor: self.horizon.floor(),
@@ -126,9 +135,11 @@ impl Engine {
             let (key, _) = room.order[next];
             let of_edge = room.order[next..events.end].iter().take_while(|(of, _)| *of == key);
             let (_, follower) = edge_of(key);
+            let (stamp, since) = room.known[next];
             let mut edge = Settling {
                 follower,
-                stamp: room.stamps[next],
+                since,
+                stamp,
                 removed: removed.max(self.removed.since(follower)),
                 places: None,
             };
@@ -163,8 +174,7 @@ impl Engine {
                 let (before, after) = (set.len(), after.len());
                 touched.push(CountChange { account: AccountNo(followee), before, after });
             }
-            drop(loaded);
-            slot.publish(after);
+            self.sets.publish(followee, after);
         }
         if !room.taken.is_empty() {
             self.kept.change_taken(followee, &mut room.taken, &mut room.scratch);
@@ -189,6 +199,8 @@ fn note_taken(follower: u32, before: Place, after: Place, taken: &mut Vec<(usize
 /// One edge while its events of a batch are gone through.
 struct Settling {
     follower: u32,
+    /// The day it was in the set since, before the batch.
+    since: Option<u16>,
     stamp: Option<Stamp>,
     /// Events of before that time no longer count: one of the two accounts was removed.
     removed: Option<i64>,
@@ -213,7 +225,7 @@ impl Settling {
             }
         }
         let (_, now) = self.places.get_or_insert_with(|| {
-            let place = rules.place(self.follower);
+            let place = rules.place(self.follower, self.since);
             (place, place)
         });
         let before = *now;
@@ -250,11 +262,11 @@ impl Place {
 }
 
 impl Rules<'_> {
-    fn place(&self, follower: u32) -> Place {
-        let follower = AccountNo(follower);
-        if let Some(day) = self.set.contains(follower) {
-            return Place::Here(day.0);
+    fn place(&self, follower: u32, since: Option<u16>) -> Place {
+        if let Some(day) = since {
+            return Place::Here(day);
         }
+        let follower = AccountNo(follower);
         let holder =
             self.kept.iter().enumerate().find_map(|(filter, kept)| {
                 kept.taken.contains(follower).map(|day| Place::Taken(filter, day.0))

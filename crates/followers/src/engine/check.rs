@@ -21,8 +21,7 @@ fn promise(account: u32, holds: bool, promise: &'static str) -> Result<(), Broke
 impl Engine {
     /// Counts the followers of `who` one by one. Equal to [`crate::Reader::count`], or there is a bug.
     pub fn recount(&self, who: AccountNo) -> u32 {
-        let set = self.shared.slot(who.0).and_then(|slot| slot.load_full());
-        set.map_or(0, |set| set.iter().map(|_| 1).sum())
+        self.sets.get(who.0).iter().map(|_| 1).sum()
     }
 
     /// Walks everything and compares it with what is promised.
@@ -39,7 +38,9 @@ impl Engine {
         let accounts = self.shared.accounts();
         let mut following = vec![0u32; accounts as usize];
         for who in 0..accounts {
-            let Some(set) = self.shared.slot(who).and_then(|slot| slot.load_full()) else { continue };
+            promise(who, self.sets.is_published(who), "readers see what the writer holds")?;
+        }
+        for (who, set) in self.sets.iter() {
             promise(who, !set.is_empty(), "an empty set is no set at all")?;
             promise(who, set.is_sound(), "a set ascends and its count is its size")?;
             promise(who, set.contains(AccountNo(who)).is_none(), "nobody follows itself")?;
@@ -59,7 +60,7 @@ impl Engine {
 
     fn check_filters(&self) -> Result<(), Broken> {
         for (who, filters) in self.kept.iter() {
-            let set = self.shared.slot(who).and_then(|slot| slot.load_full()).unwrap_or_default();
+            let set = self.sets.get(who);
             let within = filters.len() <= self.limits.filters_kept_max;
             promise(who, within && !filters.is_empty(), "kept filters stay within filters_kept_max")?;
             for (at, kept) in filters.iter().enumerate() {
@@ -80,7 +81,7 @@ impl Engine {
     fn check_horizon(&self) -> Result<(), Broken> {
         for (key, stamp) in self.horizon.sorted() {
             let (followee, follower) = edge_of(key);
-            let set = self.shared.slot(followee).and_then(|slot| slot.load_full()).unwrap_or_default();
+            let set = self.sets.get(followee);
             let follower = AccountNo(follower);
             let mut taken = self.kept.of(followee).iter().filter_map(|kept| kept.taken.contains(follower));
             let since = set.contains(follower).or_else(|| taken.next());

@@ -12,8 +12,7 @@ impl Engine {
     /// A number that is equal for equal follower sets of `who`, however accounts are numbered: `id_hash` gives
     /// each account an identity of its own.
     pub fn digest(&self, who: AccountNo, id_hash: &dyn Fn(AccountNo) -> u128) -> u128 {
-        let set = self.shared.slot(who.0).and_then(|slot| slot.load_full());
-        set.map_or(0, |set| digest_of(&set, id_hash))
+        digest_of(self.sets.get(who.0), id_hash)
     }
 
     /// Like [`Engine::digest`], for all that is remembered besides the sets: recent versions, kept filters,

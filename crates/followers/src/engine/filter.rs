@@ -30,16 +30,13 @@ impl Engine {
         let id = FilterId(position);
         debug_assert!(self.kept.of(target.0).iter().all(|kept| kept.id != id));
         let filter = normalised(filter);
-        let Some(slot) = self.shared.slot(target.0) else {
-            return FilterOutcome::Filtered { id, removed: 0, left: 0 };
-        };
-        let set = slot.load_full().unwrap_or_default();
-        let parted = Choice::new(&filter, &self.shared.attributes).part(&set);
+        let set = self.sets.get(target.0);
+        let parted = Choice::new(&filter, &self.shared.attributes).part(set);
         let (removed, left) = (parted.taken.len(), parted.left.len());
         assert_eq!(removed.checked_add(left), Some(set.len()), "a filter loses nobody");
         let armed = filter.leave_at.is_none_or(|target| set.len() >= target);
         if removed > 0 {
-            slot.publish(parted.left);
+            self.sets.publish(target.0, parted.left);
             for (follower, _) in parted.taken.iter() {
                 self.shared.follows(follower.0, -1);
             }
@@ -67,8 +64,7 @@ impl Engine {
         }
         let expiry = self.expiry(ran_at);
         let Some(kept) = self.kept.remove(target.0, filter, expiry) else { return UndoOutcome::NotKept };
-        let Some(slot) = self.shared.slot(target.0) else { return UndoOutcome::NotKept };
-        let set = slot.load_full().unwrap_or_default();
+        let set = self.sets.get(target.0);
         let restored = kept.taken.len();
         if restored == 0 {
             return UndoOutcome::Restored { restored, count: set.len() };
@@ -78,7 +74,7 @@ impl Engine {
         let after = set.with(&changes, &mut self.room.scratch);
         let count = after.len();
         assert_eq!(set.len().checked_add(restored), Some(count), "who was taken did not follow");
-        slot.publish(after);
+        self.sets.publish(target.0, after);
         for change in &changes {
             self.shared.follows(change.id, 1);
         }

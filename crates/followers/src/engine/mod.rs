@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::horizon::Horizon;
 use crate::kept::KeptFilters;
-use crate::shared::Shared;
-use crate::{AccountNo, Attribute, FollowerSet, Limits, Reader};
+use crate::shared::{Sets, Shared};
+use crate::{AccountNo, Attribute, Limits, Reader};
 
 pub use check::Broken;
 
@@ -24,24 +24,25 @@ pub struct Engine {
     pub(crate) limits: Limits,
     pub(crate) clock: i64,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) sets: Sets,
     pub(crate) horizon: Horizon,
     pub(crate) kept: KeptFilters,
     pub(crate) removed: remove::Removed,
-    empty: FollowerSet,
     room: apply::Room,
 }
 
 impl Engine {
     /// An engine without accounts, its clock at 0.
     pub fn new(limits: Limits) -> Engine {
+        let shared: Arc<Shared> = Arc::default();
         Engine {
+            sets: Sets::new(Arc::clone(&shared)),
             horizon: Horizon::new(0i64.saturating_sub(limits.horizon_ms)),
             limits,
             clock: 0,
-            shared: Arc::default(),
+            shared,
             kept: KeptFilters::default(),
             removed: remove::Removed::default(),
-            empty: FollowerSet::default(),
             room: apply::Room::default(),
         }
     }
@@ -67,7 +68,7 @@ impl Engine {
     /// Beyond `accounts_max`: who gives out numbers refuses before that.
     pub fn grow(&mut self, accounts: u32) {
         assert!(accounts <= self.limits.accounts_max, "accounts stay within accounts_max");
-        self.shared.grow(accounts);
+        self.sets.grow(accounts);
     }
 
     /// Moves the log clock; a time before the present one changes nothing. Forgets what lies behind the horizon
@@ -93,10 +94,7 @@ impl Engine {
     /// Bytes on the heap for the follower sets, and for the memory of recent events; without what the allocator
     /// adds. Walks every set.
     pub fn heap_bytes(&self) -> (usize, usize) {
-        let sets = (0..self.shared.accounts())
-            .filter_map(|who| self.shared.slot(who)?.load_full())
-            .map(|set| set.heap_bytes())
-            .sum();
+        let sets = self.sets.iter().map(|(_, set)| set.heap_bytes()).sum();
         (sets, self.horizon.heap_bytes())
     }
 

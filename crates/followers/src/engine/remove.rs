@@ -64,13 +64,13 @@ impl Engine {
 
     /// Drops all that belongs to the account itself.
     fn drop_account(&mut self, who: u32, touched: &mut Vec<CountChange>) {
-        let Some(slot) = self.shared.slot(who) else { return };
-        if let Some(set) = slot.load_full() {
-            slot.publish(FollowerSet::default());
+        let set = self.sets.get(who);
+        if !set.is_empty() {
             for (follower, _) in set.iter() {
                 self.shared.follows(follower.0, -1);
             }
             touched.push(CountChange { account: AccountNo(who), before: set.len(), after: 0 });
+            self.sets.publish(who, FollowerSet::default());
         }
         for attribute in Attribute::ALL {
             self.shared.attributes.set(who, attribute, false);
@@ -87,9 +87,7 @@ impl Engine {
             if to_find == 0 {
                 return;
             }
-            let Some(slot) = self.shared.slot(account) else { return };
-            let loaded = slot.load();
-            let Some(set) = loaded.as_deref() else { continue };
+            let set = self.sets.get(account);
             let changes = found_in(set, leaving);
             if changes.is_empty() {
                 continue;
@@ -100,8 +98,7 @@ impl Engine {
             }
             to_find -= changes.len() as u64;
             touched.push(CountChange { account: AccountNo(account), before: set.len(), after: after.len() });
-            drop(loaded);
-            slot.publish(after);
+            self.sets.publish(account, after);
         }
         assert_eq!(to_find, 0, "an account is in as many sets as its following count says");
     }

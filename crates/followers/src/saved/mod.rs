@@ -54,11 +54,10 @@ impl Engine {
         frame::put(out, Kind::Head, &head);
 
         let mut writer = Writer::new(out, Kind::Sets);
-        for who in 0..self.shared.accounts() {
-            let Some(set) = self.shared.slot(who).and_then(|slot| slot.load_full()) else { continue };
+        for (who, set) in self.sets.iter() {
             let before = writer.before();
             put_varint(writer.payload(), u64::from(who - before));
-            sets::put(writer.payload(), &set);
+            sets::put(writer.payload(), set);
             writer.end_item(who);
         }
         writer.finish();
@@ -191,8 +190,7 @@ impl Load<'_> {
         for (follower, _) in set.iter() {
             self.engine.shared.follows(follower.0, 1);
         }
-        let slot = self.engine.shared.slot(who).ok_or("an account number is too large")?;
-        slot.publish(set);
+        self.engine.sets.publish(who, set);
         Ok(())
     }
 
