@@ -260,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn two_identities_with_one_hash_take_turns_and_never_see_each_other() {
+        let cache = Cache::new(1 << 20);
+        let place = cache.place("p", "h1");
+        for (tenant, holder) in [("p", "h1"), ("p", "h2"), ("q", "h2")] {
+            let missing = cache.read(place, tenant, holder, |_| ()).unwrap_err();
+            cache.keep(place, missing, tenant, holder, opened("Ada"));
+            assert!(cache.read(place, tenant, holder, |_| ()).is_ok());
+        }
+        assert!(cache.read(place, "p", "h2", |_| ()).is_err());
+        assert!(cache.read(place, "q", "h1", |_| ()).is_err());
+    }
+
+    #[test]
     fn the_bytes_stay_within_the_limit_and_what_is_read_stays() {
         let max = 64 * 4096;
         let cache = Cache::new(max);
