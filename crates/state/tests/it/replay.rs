@@ -213,7 +213,7 @@ fn stretch_at(stretch: usize) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn repeated_and_reordered_events_give_the_same_state(
