@@ -124,9 +124,9 @@ pub struct ActiveShow {
     pub holder: Option<HolderKind>,
     /// How coarsely.
     pub coarse: Coarse,
-    /// Where, in the order of [`Surface::ALL`].
+    /// Where, in the order of [`Surface::ALL`]; never empty.
     pub surfaces: Vec<Surface>,
-    /// To whom, in the order of [`Viewer::ALL`].
+    /// To whom, in the order of [`Viewer::ALL`]; never empty.
     pub viewers: Vec<Viewer>,
     /// The bars the source names.
     pub bars: Vec<Bar>,

@@ -113,12 +113,9 @@ impl ActivePack {
     pub fn name_shown(&self, look: &Look<'_>) -> bool {
         let seen = Seen::new(look.facts);
         self.rules().iter().enumerate().any(|(index, rule)| {
-            rule.shows.iter().any(|show| {
-                show.field.is_name()
-                    && !show.viewers.is_empty()
-                    && !show.surfaces.is_empty()
-                    && rule.displays(index, show, look, seen).is_ok()
-            })
+            rule.shows
+                .iter()
+                .any(|show| show.field.is_name() && rule.displays(index, show, look, seen).is_ok())
         })
     }
 }
@@ -133,12 +130,12 @@ impl ActiveShow {
             return Ok(());
         }
         Err(match viewer {
-            // A holder sees what others see of them, and nothing that nobody sees.
-            Viewer::Holder if !self.viewers.is_empty() => return Ok(()),
+            // A holder sees what others see of them; there is always somebody who sees it.
+            Viewer::Holder => return Ok(()),
             Viewer::LoggedOut => Reason::ViewerNotLoggedIn,
             Viewer::Unverified => Reason::ViewerNotVerified,
             Viewer::BadStanding => Reason::ViewerInBadStanding,
-            Viewer::Verified | Viewer::Buyer | Viewer::Holder | Viewer::Staff => Reason::ViewerNotNamed,
+            Viewer::Verified | Viewer::Buyer | Viewer::Staff => Reason::ViewerNotNamed,
         })
     }
 }

@@ -228,7 +228,7 @@ impl Row {
             None if self.barred.contains(&viewer) => Some(false),
             None => None,
             // A holder sees what others see of them.
-            Some(named) => Some(named.contains(&viewer) || (viewer == Viewer::Holder && !named.is_empty())),
+            Some(named) => Some(named.contains(&viewer) || viewer == Viewer::Holder),
         };
         match admitted {
             Some(true) => self.coarse.as_str().to_owned(),
