@@ -15,6 +15,8 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 /// Set in a stored id that is a place in `texts`; numbers that large are kept as texts too.
 const TEXT: u64 = 1 << 63;
 const SLOTS_MIN: usize = 64;
+/// No number: more accounts than this cannot be.
+pub(crate) const UNKNOWN: u32 = u32::MAX;
 
 /// A column of numbers, one per account, that readers may read while it grows.
 #[derive(Debug, Default)]
@@ -124,6 +126,39 @@ impl Directory {
             at = (at + 1) & mask;
         }
         None
+    }
+
+    /// Looks up many ids at once; [`UNKNOWN`] for those never seen.
+    ///
+    /// Nearly every look-up waits for memory twice. Done step by step over all ids, the waits overlap: first all
+    /// slots, then all ids they point to, then the comparisons.
+    pub(crate) fn find_all(&self, keys: &[AccountKey<'_>], found: &mut Vec<u32>) {
+        found.clear();
+        let index = self.index.load();
+        let mask = index.slots.len() - 1;
+        let slot_at = |at: usize| index.slots.get(at & mask).map_or(0, |slot| slot.load(Ordering::Acquire));
+        let hashes: Vec<u64> = keys.iter().map(|key| hash(*key)).collect();
+        let firsts: Vec<u64> = hashes.iter().map(|hash| slot_at(*hash as usize)).collect();
+        for (hash, first) in hashes.iter().zip(firsts) {
+            let (mut at, mut slot) = (*hash as usize, first);
+            while slot != 0 && slot >> 32 != hash >> 32 {
+                at += 1;
+                slot = slot_at(at);
+            }
+            found.push((slot as u32).wrapping_sub(1));
+        }
+        let stored: Vec<u64> =
+            found.iter().map(|no| if *no == UNKNOWN { 0 } else { self.stored(*no) }).collect();
+        for (((key, hash), no), stored) in keys.iter().zip(hashes).zip(found.iter_mut()).zip(stored) {
+            let same = match key {
+                AccountKey::Number(number) => stored == *number && number & TEXT == 0,
+                AccountKey::Text(_) => false,
+            };
+            // Texts, and the rare number whose 32 bits of hash belong to another, are looked up one by one.
+            if *no != UNKNOWN && !same {
+                *no = self.find_hashed(*key, hash).unwrap_or(UNKNOWN);
+            }
+        }
     }
 
     #[inline]
@@ -248,6 +283,13 @@ mod tests {
         }
         assert_eq!(directory.find(AccountKey::Number(12)), None);
         assert_eq!(directory.name(100_000), None);
+        let keys: Vec<_> =
+            (0..1_000u64).map(|n| AccountKey::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+        let mut found = vec![7];
+        directory.find_all(&keys, &mut found);
+        assert_eq!(found, (0..1_000).collect::<Vec<u32>>());
+        directory.find_all(&[AccountKey::Number(12), AccountKey::Text("ann"), keys[3]], &mut found);
+        assert_eq!(found, [UNKNOWN, UNKNOWN, 3]);
     }
 
     #[test]
@@ -274,6 +316,9 @@ mod tests {
             let key = AccountKey::parse(text).unwrap();
             assert_eq!(directory.find(key), Some(no as u32), "{text}");
             assert_eq!(directory.name(no as u32), Some(key));
+            let mut found = Vec::new();
+            directory.find_all(&[key], &mut found);
+            assert_eq!(found, [no as u32], "{text}");
         }
         assert_eq!(directory.intern(AccountKey::Text("bob"), keys.len() as u32), None);
     }

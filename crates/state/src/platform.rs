@@ -116,6 +116,7 @@ pub(crate) struct Platform {
 pub(crate) struct Scratch {
     pub(crate) edges: Vec<followers::Edge>,
     pub(crate) places: Vec<u32>,
+    pub(crate) found: Vec<u32>,
     pub(crate) outcomes: Vec<followers::EdgeOutcome>,
     pub(crate) touched: Vec<CountChange>,
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use followers::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
+use crate::directory::UNKNOWN;
 use crate::edge_batch::{EdgeBatch, EdgeEvent};
 use crate::event_ids::SeenId;
 use crate::history::Cause;
@@ -27,15 +28,28 @@ pub(crate) fn apply(
     scratch.touched.clear();
     let mut items = Vec::with_capacity(batch.len() as usize);
     let before = platform.shared.directory.len();
-    for (place, event) in (0u32..).zip(batch.events()) {
-        items.push(match admit(&event, platform, ctx) {
-            Ok(edge) => {
-                scratch.edges.push(edge);
-                scratch.places.push(place);
-                ItemOutcome::Accepted
-            }
-            Err(outcome) => outcome,
-        });
+    let mut block = Vec::with_capacity(BLOCK);
+    let mut keys = Vec::with_capacity(2 * BLOCK);
+    let mut events = batch.events();
+    loop {
+        block.clear();
+        block.extend(events.by_ref().take(BLOCK));
+        if block.is_empty() {
+            break;
+        }
+        keys.clear();
+        keys.extend(block.iter().flat_map(|event| [event.followee, event.follower]));
+        platform.shared.directory.find_all(&keys, &mut scratch.found);
+        for (event, known) in block.iter().zip(scratch.found.chunks_exact(2)) {
+            items.push(match admit(event, known, platform, ctx) {
+                Ok(edge) => {
+                    scratch.edges.push(edge);
+                    scratch.places.push(items.len() as u32);
+                    ItemOutcome::Accepted
+                }
+                Err(outcome) => outcome,
+            });
+        }
     }
     let after = platform.shared.directory.len();
     platform.engine.grow(after);
@@ -55,9 +69,18 @@ pub(crate) fn apply(
     (Done::of_items(&items), items)
 }
 
-/// The event over account numbers, or why it is not even tried.
+/// Events whose accounts are looked up together.
+const BLOCK: usize = 256;
+
+/// The event over account numbers, or why it is not even tried. `known` are the two numbers, as far as there were any
+/// before the block.
 #[inline]
-fn admit(event: &EdgeEvent<'_>, platform: &mut Platform, ctx: &Context<'_>) -> Result<Edge, ItemOutcome> {
+fn admit(
+    event: &EdgeEvent<'_>,
+    known: &[u32],
+    platform: &mut Platform,
+    ctx: &Context<'_>,
+) -> Result<Edge, ItemOutcome> {
     if event.followee == event.follower {
         return Err(ItemOutcome::AccountCannotFollowItself);
     }
@@ -74,7 +97,7 @@ fn admit(event: &EdgeEvent<'_>, platform: &mut Platform, ctx: &Context<'_>) -> R
             SeenId::Other => return Err(ItemOutcome::EventIdReused),
         }
     }
-    let resolved = resolve(event, platform, ctx);
+    let resolved = resolve(event, known, platform, ctx);
     if resolved.is_err()
         && let Some(id) = event.id
     {
@@ -83,11 +106,20 @@ fn admit(event: &EdgeEvent<'_>, platform: &mut Platform, ctx: &Context<'_>) -> R
     resolved
 }
 
-fn resolve(event: &EdgeEvent<'_>, platform: &Platform, ctx: &Context<'_>) -> Result<Edge, ItemOutcome> {
-    let directory = &platform.shared.directory;
-    let max = ctx.limits.accounts_max;
-    let followee = directory.intern(event.followee, max).ok_or(ItemOutcome::TooManyAccounts)?;
-    let follower = directory.intern(event.follower, max).ok_or(ItemOutcome::TooManyAccounts)?;
+fn resolve(
+    event: &EdgeEvent<'_>,
+    known: &[u32],
+    platform: &Platform,
+    ctx: &Context<'_>,
+) -> Result<Edge, ItemOutcome> {
+    let number = |key, known: Option<&u32>| match known {
+        Some(no) if *no != UNKNOWN => Ok(*no),
+        _ => {
+            platform.shared.directory.intern(key, ctx.limits.accounts_max).ok_or(ItemOutcome::TooManyAccounts)
+        }
+    };
+    let followee = number(event.followee, known.first())?;
+    let follower = number(event.follower, known.last())?;
     if !platform.left.is_empty() && (platform.left.contains(&followee) || platform.left.contains(&follower)) {
         return Err(ItemOutcome::AccountHasLeft);
     }
