@@ -1,0 +1,105 @@
+//! A restart finds the same state: from the log, from a snapshot, from an older snapshot when the newest is broken.
+
+use storage::{CommandLog as _, Snapshots as _};
+
+use crate::house::{House, NOTICES, count, demo, done, follow, register};
+
+#[test]
+fn a_restart_replays_what_the_snapshot_lacks() {
+    let mut house = House::new();
+    house.limits.snapshot_entries = 5;
+    let (pipeline, opened) = house.open();
+    assert_eq!((opened.snapshot, opened.replayed, opened.position), (None, 0, 0));
+    done(&pipeline, register());
+    for follower in 1..=7 {
+        done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
+    }
+    assert_eq!(house.store.snapshots().list().unwrap(), [5]);
+    pipeline.close();
+    assert_eq!(house.store.snapshots().list().unwrap(), [5, 8], "closing saves one more");
+    let (pipeline, opened) = house.open();
+    assert_eq!((opened.snapshot, opened.replayed, opened.position), (Some(8), 0, 8));
+    assert_eq!(count(&pipeline, "ann"), Some(7));
+    pipeline.close();
+
+    // The newest snapshot is lost: the older one and the tail give the same.
+    house.store.snapshots().save(8, b"not a snapshot").unwrap();
+    let (pipeline, opened) = house.open();
+    assert_eq!((opened.snapshot, opened.replayed, opened.position), (Some(5), 3, 8));
+    assert_eq!(opened.passed_over.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [8]);
+    assert_eq!(count(&pipeline, "ann"), Some(7));
+}
+
+#[test]
+fn the_log_is_trimmed_behind_the_older_of_the_kept_snapshots() {
+    let mut house = House::new();
+    house.limits.snapshot_entries = 4;
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    for follower in 1..=12 {
+        done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
+    }
+    assert_eq!(house.store.snapshots().list().unwrap(), [8, 12]);
+    pipeline.close();
+    let kept = house.store.snapshots().list().unwrap();
+    assert_eq!(kept, [12, 13]);
+    assert_eq!(house.store.log().unwrap().first(), 13, "the log starts behind the older one");
+    let (pipeline, _) = house.open();
+    assert_eq!(count(&pipeline, "ann"), Some(12));
+}
+
+#[test]
+fn snapshots_without_their_log_are_refused() {
+    let house = House::new();
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    done(&pipeline, follow("ann", "1", NOTICES));
+    pipeline.close();
+    let empty = House { store: storage::memory::Store::new(), ..house.clone() };
+    let snapshot = house.store.snapshots().load(2).unwrap().unwrap();
+    empty.store.snapshots().save(2, &snapshot).unwrap();
+    let refused = empty.try_open(empty.store.log().unwrap()).err().unwrap().to_string();
+    assert!(refused.contains("the log ends at position 0 but a snapshot was taken at 2"), "{refused}");
+}
+
+#[test]
+fn a_trimmed_log_without_its_snapshots_is_refused() {
+    let mut house = House::new();
+    house.limits.snapshot_entries = 2;
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    for follower in 1..=7 {
+        done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
+    }
+    pipeline.close();
+    for position in house.store.snapshots().list().unwrap() {
+        house.store.snapshots().save(position, b"broken").unwrap();
+    }
+    let refused = house.try_open(house.store.log().unwrap()).err().unwrap().to_string();
+    assert!(refused.contains("newest usable snapshot ends at 0"), "{refused}");
+}
+
+#[test]
+fn an_entry_that_is_none_stops_the_opening_and_is_named() {
+    let house = House::new();
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    pipeline.close();
+    house.store.log().unwrap().append(&[b"nonsense that is longer than a stamp"]).unwrap();
+    let refused = house.try_open(house.store.log().unwrap()).err().unwrap().to_string();
+    assert!(refused.contains("log position 2 cannot be read"), "{refused}");
+}
+
+#[test]
+fn a_restart_gives_the_same_answers_and_the_same_platforms() {
+    let house = House::new();
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    done(&pipeline, follow("ann", "1", NOTICES));
+    assert_eq!(done(&pipeline, follow("ann", "1", NOTICES)).items, [state::ItemOutcome::Duplicate]);
+    pipeline.close();
+    let (pipeline, _) = house.open();
+    assert_eq!(pipeline.handle().reader().platforms(), [demo()]);
+    assert_eq!(done(&pipeline, follow("ann", "1", NOTICES)).items, [state::ItemOutcome::Duplicate]);
+    assert_eq!(count(&pipeline, "ann"), Some(1));
+}
