@@ -12,8 +12,9 @@ use followers::{
     AccountNo, Attribute, Criteria, Edge, Engine, Filter, Limits, Op, Order, Reader, UndoOutcome,
 };
 
-const ACCOUNTS_BITS: u32 = 22;
-const ACCOUNTS: u32 = 1 << ACCOUNTS_BITS;
+const ACCOUNTS: u32 = 1 << 22;
+/// Accounts that are followed: 76 followers each in the mean, as a power of two.
+const FOLLOWED_BITS: u32 = 17;
 const BATCH: usize = 10_000;
 const MILLION: u32 = 1_000_000;
 const NOW: i64 = 20_000 * 86_400_000;
@@ -187,7 +188,7 @@ impl Random {
 
     /// Evenly one of the powers of two, evenly one of the ranks below it: chances fall as one over the rank.
     fn followee(&mut self) -> AccountNo {
-        let power = self.below(ACCOUNTS_BITS);
+        let power = self.below(FOLLOWED_BITS);
         AccountNo((1 << power) + self.below(1 << power))
     }
 }

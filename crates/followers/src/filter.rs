@@ -1,7 +1,19 @@
 //! Removing followers in bulk by criteria: what is asked, and what came of it.
 //!
-//! How a filter is evaluated is in `choose`; how it stays in force for late events and how it is undone, in
-//! `kept`.
+//! What exactly happens, because it decides who follows whom:
+//!
+//! - A filter takes, at its place in the log, every follower who meets the criteria and is not on the keep list; with a
+//!   target only the first in its order, until the target is reached. The attributes are those of that moment.
+//! - It is kept as long as it can be undone, or until the horizon has passed it if that is longer. Until then a follow
+//!   of before it that is seen only now, live or imported, is taken too if the filter means it now. Filters with a
+//!   target do so only if the set had reached the target when they ran.
+//! - Who was taken stays taken, whatever becomes of their attributes, until an event newer than the filter: a follow
+//!   puts them back, an unfollow ends the matter. An unfollow of before the filter that wins over the follow ends it too.
+//! - Who was left is not looked at again, not even when a late follow of theirs comes in.
+//! - Undo puts back all who are still taken, since the day they followed: the set is as if the filter had never run.
+//!   Of several filters, each gives back what it took itself.
+//!
+//! How a filter is evaluated is in `choose`; how it is remembered, in `kept`.
 
 use crate::attributes::Attributes;
 use crate::{AccountNo, Attribute, Day, Limits};
