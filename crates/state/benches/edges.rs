@@ -15,8 +15,13 @@ use std::time::Instant;
 
 use followers::{AccountNo, Edge, Engine};
 use policy::{Surface, Viewer};
-use state::commands::RegisterPlatform;
-use state::{AccountKey, Command, EdgeBatchBuilder, Entry, Limits, Machine, Millis, Op, PlatformId};
+use state::commands::{
+    AccountFacts, ActivatePack, Answer, HolderAnswer, LinkIdentity, RegisterPlatform, Topics, UpsertAccounts,
+};
+use state::{
+    AccountId, AccountKey, Actor, Code, Command, EdgeBatchBuilder, Entry, Limits, Machine, Millis, Op,
+    PlatformId, RuleRef,
+};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -97,7 +102,107 @@ fn main() {
         }
     });
     println!("look-up and decision without a pack: {} ns", spent / u64::from(looks));
+    show_a_name(&mut machine, &mut apply, &demo);
+    let key = AccountKey::Number(1_000_000_001);
+    let account = reader.account(key).unwrap();
+    assert_eq!(account.decide(Viewer::Verified, Surface::Profile).shown.len(), 1, "the name is shown");
+    let spent = busy(|| {
+        for _ in 0..looks {
+            let account = reader.account(key).unwrap();
+            black_box(account.decide(Viewer::Verified, Surface::Profile));
+        }
+    });
+    println!("look-up and decision of a shown name: {} ns", spent / u64::from(looks));
 }
+
+/// Brings one large account under a rule of a small pack, all the way to being shown.
+fn show_a_name(
+    machine: &mut Machine,
+    apply: &mut impl FnMut(&mut Machine, Command) -> state::Outcome,
+    platform: &PlatformId,
+) {
+    let account = || AccountId::Number(1_000_000_001);
+    let mut facts = AccountFacts::new(account(), Millis(NOW));
+    facts.class = Some(policy::Class::Creator);
+    facts.topics = Some(Topics {
+        all: [Code::new("finance").unwrap(), Code::new("law").unwrap()].into(),
+        dominant: Some(Code::new("finance").unwrap()),
+    });
+    let bundle = policy::Bundle::new([("pack.toml", PACK), ("rules/name.toml", RULE)]).encode();
+    let rule = RuleRef { pack: Code::new("bench").unwrap(), rule: Code::new("name").unwrap() };
+    for command in [
+        Command::UpsertAccounts(UpsertAccounts { platform: platform.clone(), items: vec![facts] }),
+        Command::LinkIdentity(LinkIdentity {
+            platform: platform.clone(),
+            account: account(),
+            holder: "h".parse().unwrap(),
+            fields: vec![policy::Field::LegalName],
+            commitment: [1; 32],
+            verified: true,
+            kind: policy::HolderKind::Person,
+        }),
+        Command::ActivatePack(ActivatePack {
+            platform: platform.clone(),
+            bundle,
+            choices: Default::default(),
+            by: Actor::System,
+        }),
+        Command::Tick,
+        Command::Answer(Answer {
+            platform: platform.clone(),
+            account: account(),
+            rule,
+            round: 1,
+            answer: HolderAnswer::Consent {
+                fields: vec![policy::Field::LegalName],
+                text_version: Code::new("1").unwrap(),
+            },
+        }),
+        Command::Tick,
+    ] {
+        assert_eq!(apply(machine, command).result.err(), None, "the bench's own story goes through");
+    }
+}
+
+const PACK: &str = r#"
+id = "bench"
+version = 1
+language = 1
+title = "A pack for the bench"
+status = "in_force"
+utc_offset = "+00:00"
+[source.made-up]
+url = "https://example.org"
+grade = "high"
+says = "Nothing, it is made up."
+"#;
+
+// No period, so that the clock of the bench may stand still.
+const RULE: &str = r#"
+id = "name"
+title = "The name"
+status = "in_force"
+sources = ["made-up"]
+consent = true
+dwell = "0d"
+refused = ["less_reach"]
+silent = ["less_reach"]
+below = "hide_now"
+again = "new_notice"
+removal = "1d"
+appeal = "none"
+[trigger]
+all = [{ metric = "followers", at_least = 10 }, { topics = ["finance"], mode = "any" }]
+[notice]
+kind = "personal"
+channels = ["inbox"]
+period = "0d"
+[[show]]
+field = "legal_name"
+coarse = "full"
+surfaces = ["profile"]
+viewers = ["verified"]
+"#;
 
 /// Nanoseconds of processor time of this thread; of the clock where the system does not tell.
 fn busy(work: impl FnOnce()) -> u64 {

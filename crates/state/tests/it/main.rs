@@ -12,5 +12,6 @@ mod commands;
 mod golden;
 mod model;
 mod packs;
+mod reading;
 mod replay;
 mod script;

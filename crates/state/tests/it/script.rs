@@ -101,7 +101,7 @@ impl Run {
         assert_eq!(again.state_hash(), self.machine.state_hash());
     }
 
-    fn line(&mut self, line: &str) -> String {
+    pub(crate) fn line(&mut self, line: &str) -> String {
         let mut words = line.split_whitespace();
         let verb = words.next().unwrap();
         let words: Vec<&str> = words.collect();
