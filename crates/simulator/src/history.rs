@@ -33,10 +33,13 @@ const PACK: &str = "weibo-2023";
 
 /// How large a history is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
-    pub(crate) events: u64,
-    pub(crate) accounts: u32,
-    pub(crate) windows: u32,
+pub struct Size {
+    /// Follows and unfollows.
+    pub events: u64,
+    /// Accounts among which they happen; at least 100.
+    pub accounts: u32,
+    /// Stretches of just under 72 hours, each ended by a tick.
+    pub windows: u32,
 }
 
 /// One step: events whose order does not matter, or something whose place does.

@@ -1,15 +1,9 @@
-//! Seeded whole-system runs: a made-up month of a platform against an independent model.
-//!
-//! The same seed gives the same run on every machine. A run that never exercised what it is meant to show fails.
+//! The command line of the simulator: one subcommand a scenario.
 
 #![expect(clippy::print_stdout, reason = "a tool talks to the person who runs it")]
 
-mod history;
-mod model;
-mod random;
-mod replay;
-
 use clap::{Parser, Subcommand};
+use simulator::{Size, replay};
 
 /// Runs a seeded simulation and compares it with an independent model.
 #[derive(Parser)]
@@ -40,7 +34,7 @@ enum Scenario {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().scenario {
         Scenario::Replay { seed, events, accounts, windows } => {
-            let report = replay::run(seed, history::Size { events, accounts, windows })?;
+            let report = replay(seed, Size { events, accounts, windows })?;
             println!("{report}");
             Ok(())
         }

@@ -19,7 +19,8 @@ use crate::random::Random;
 const BATCH: usize = 10_000;
 
 /// What a run found.
-pub(crate) struct Report {
+#[derive(Debug)]
+pub struct Report {
     seed: u64,
     events: usize,
     delivered: usize,
@@ -63,8 +64,11 @@ enum Delivery {
     ShuffledAndRepeated(Random),
 }
 
-/// Runs the scenario and fails at the first difference.
-pub(crate) fn run(seed: u64, size: Size) -> Result<Report> {
+/// Runs the scenario.
+///
+/// # Errors
+/// At the first difference, and when the run opened no case or showed nothing, since it then proves nothing.
+pub fn run(seed: u64, size: Size) -> Result<Report> {
     let history = make(seed, size)?;
     let straight = log(&history, Delivery::AsTheyHappened)?;
     let shuffled = log(&history, Delivery::ShuffledAndRepeated(Random::new(seed ^ 0x5eed)))?;

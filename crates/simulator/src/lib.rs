@@ -1,0 +1,12 @@
+//! Seeded whole-system runs: a made-up month of a platform against an independent model.
+//!
+//! The same seed gives the same run on every machine. A run that never exercised what it is meant to show fails.
+
+mod history;
+mod model;
+mod random;
+mod replay;
+
+pub use history::Size;
+pub use random::Random;
+pub use replay::{Report, run as replay};

@@ -1,0 +1,125 @@
+//! `api-fuzz`: schemathesis makes requests from the OpenAPI document and finds no answer that the document does not allow.
+//!
+//! Three runs, one for each kind of caller: an API key with every role, the server's root key, and a holder's token. All
+//! checks of schemathesis are on.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::{output, python, release_binary, scratch};
+use crate::server::Store;
+
+/// Requests that must have been made, over the three runs.
+const EXAMPLES_MIN: u64 = 5_000;
+const SEED: &str = "20231031";
+
+/// Makes the key pair of the platform and a token of the account `ann`, valid for a day. Prints the public key and token.
+const TOKEN: &str = r#"
+import json, time, jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+key = Ed25519PrivateKey.generate()
+now = int(time.time())
+claims = {"iss": "fuzz", "sub": "ann", "aud": "nameplate", "iat": now, "exp": now + 80000}
+print(json.dumps({
+    "public": key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex(),
+    "token": jwt.encode(claims, key, algorithm="EdDSA"),
+}))
+"#;
+
+/// Who calls, and what only they can reach.
+struct Run {
+    caller: &'static str,
+    paths: &'static [&'static str],
+    examples: u32,
+}
+
+const RUNS: &[Run] = &[
+    Run {
+        caller: "key",
+        paths: &["--exclude-path-regex", "^/v1/me|^/v1/admin/(platforms|ticks)"],
+        examples: 130,
+    },
+    Run { caller: "root", paths: &["--include-path-regex", "^/v1/admin/(platforms|ticks)"], examples: 130 },
+    Run { caller: "token", paths: &["--include-path-regex", "^/v1/me"], examples: 130 },
+];
+
+/// Runs the whole piece.
+pub(crate) fn show() -> Result<()> {
+    let bin = python("api-fuzz", &["schemathesis==4.32.5", "pyjwt[crypto]==2.12.1"])?;
+    let binary = release_binary()?;
+    let folder = scratch("api-fuzz")?;
+    let store = Store::init(&binary, &folder.join("data"), "fuzz")?;
+    store.activate_followers_only(3)?;
+    let made: serde_json::Value =
+        serde_json::from_str(&output(Command::new(bin.join("python")).args(["-c", TOKEN]))?)?;
+    let text = |name: &str| made[name].as_str().with_context(|| format!("no `{name}` was made"));
+    let root: serde_json::Value =
+        serde_json::from_str(&output(Command::new(&binary).args(["config", "root-key", "--json"]))?)?;
+    let root = |name: &str| root[name].as_str().with_context(|| format!("no root `{name}` was made"));
+
+    let server = store.serve(&[
+        ("NAMEPLATE__QUEUE__TICK_SECONDS", "1"),
+        ("NAMEPLATE__SERVER__ROOT_KEY_SHA256", root("sha256")?),
+        ("NAMEPLATE__PLATFORMS__FUZZ__HOLDER_KEY", text("public")?),
+        ("NAMEPLATE__LOGGING__FILTER", "warn"),
+    ])?;
+    let facts = br#"{"class":"creator","topics":["finance"]}"#;
+    let (status, answer) = server.client().put("/v1/accounts/fuzz/ann", "application/json", facts)?;
+    ensure!(status == 200 || status == 201, "the first account answers {status}: {answer}");
+
+    let mut examples = 0;
+    for run in RUNS {
+        let bearer = match run.caller {
+            "root" => root("key")?,
+            "token" => text("token")?,
+            _ => &store.key,
+        };
+        examples += schemathesis(&bin, &server.url, bearer, run, &folder)?;
+    }
+    let (status, _) = server.client().get("/healthz")?;
+    ensure!(status == 200, "after the fuzzing the server is not well");
+    server.stop()?;
+    ensure!(examples >= EXAMPLES_MIN, "only {examples} requests were made, {EXAMPLES_MIN} are asked for");
+    println!(
+        "{examples} requests made from the OpenAPI document, seed {SEED}: no failure, no 5xx, no undocumented answer"
+    );
+    Ok(())
+}
+
+fn schemathesis(bin: &Path, url: &str, bearer: &str, run: &Run, folder: &Path) -> Result<u64> {
+    let report = folder.join(format!("{}.txt", run.caller));
+    let printed = Command::new(bin.join("schemathesis"))
+        .current_dir(folder)
+        .args(["run", &format!("{url}/openapi.json"), "--url", url])
+        .args(["--header", &format!("Authorization: Bearer {bearer}"), "--checks", "all"])
+        .args([
+            "--max-examples",
+            &run.examples.to_string(),
+            "--seed",
+            SEED,
+            "--continue-on-failure",
+            "--no-color",
+        ])
+        .args(run.paths)
+        .output()?;
+    let text = String::from_utf8_lossy(&printed.stdout).into_owned();
+    std::fs::write(&report, &text)?;
+    let made = text
+        .lines()
+        .find_map(|line| {
+            let mut words = line.split_whitespace();
+            words.by_ref().find(|word| *word == "generated,").map(|_| line.split_whitespace().next())?
+        })
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0);
+    if !printed.status.success() {
+        let tail: Vec<&str> = text.lines().rev().take(80).collect();
+        eprintln!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        bail!("schemathesis found failures as `{}`; all of them are in `{}`", run.caller, report.display());
+    }
+    println!("{:<6} {made} requests", run.caller);
+    Ok(made)
+}
