@@ -1,1 +1,46 @@
 //! The HTTP API and the pages: parse, call, render.
+//!
+//! Handlers know no storage engine and no rule: they read a request strictly, ask the state through its reader,
+//! submit commands through the pipeline's handle, open what a decision shows, and write an answer. What surprises:
+//! the address of a client and the value of a name exist only inside one request's types, which print as
+//! `<address>` and `<sealed>`.
+//!
+//! | module | is |
+//! |---|---|
+//! | `router`, `serve` | routes with one thin layer; the accept loop with its bounds |
+//! | `api/` | one file per noun under `/v1` |
+//! | `pages/` | the public pages, without script |
+//! | `problem`, `openapi` | every way to say no; the document made from the handlers |
+//! | `auth`, `keys` | who asks |
+//! | `body`, `json`, `query`, `request`, `wire/` | reading strictly |
+//! | `idempotency`, `cursor`, `region`, `metrics` | what their names say |
+
+mod api;
+mod app;
+mod auth;
+mod body;
+mod cursor;
+#[cfg(test)]
+mod documents;
+mod idempotency;
+mod json;
+mod keys;
+mod limits;
+mod metrics;
+mod openapi;
+mod pages;
+mod problem;
+mod query;
+mod region;
+mod request;
+mod router;
+mod serve;
+mod wire;
+
+pub use app::{AppState, Identities, Parts, PlatformSettings, Settings};
+pub use keys::{NewKey, mint, mint_root};
+pub use limits::Limits;
+pub use metrics::metrics_router;
+pub use region::{OVERRIDES_MAX, Place, Regions, RegionsError};
+pub use router::{error_pages, openapi, router};
+pub use serve::serve;

@@ -1,0 +1,166 @@
+//! Safety holds: they beat every rule, at once.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use state::commands::{Hold, Release};
+use state::{Actor, Command, Role};
+use utoipa::ToSchema;
+
+use crate::app::AppState;
+use crate::auth;
+use crate::idempotency::Asked;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::request::{self, PathValues};
+use crate::wire::words::{Account, Code, Moment, Platform};
+
+/// A hold to place or to release.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = HoldBody)]
+pub(crate) struct HoldBody {
+    platform: Platform,
+    account: Account,
+    /// Why, as a machine word such as `stalking` or `minor`; each reason holds once.
+    reason: Code,
+}
+
+/// That it is done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HoldDone)]
+pub(crate) struct HoldDone {
+    #[schema(minimum = 1)]
+    position: u64,
+}
+
+/// The holds on one account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Holds)]
+pub(crate) struct Holds {
+    items: Vec<HoldView>,
+    /// Always true: an account has at most a few.
+    complete: bool,
+}
+
+/// A hold in force.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hold)]
+pub(crate) struct HoldView {
+    reason: String,
+    at: Moment,
+    /// `holder`, `platform`, `operator` or `system`.
+    by: &'static str,
+    /// The key or login behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    by_id: Option<String>,
+}
+
+/// The holds on one account.
+#[utoipa::path(
+    get, path = "/v1/admin/holds/{platform}/{account}", tag = "admin", operation_id = "list_holds",
+    params(
+        ("platform" = Platform, Path, description = "The platform."),
+        ("account" = Account, Path, description = "The account."),
+    ),
+    security(("key" = ["operator"]), ("key" = ["auditor"])),
+    responses((status = 200, description = "The holds in force.", body = Holds)),
+)]
+pub(crate) async fn list_holds(
+    State(app): State<AppState>,
+    path: PathValues,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = auth::caller(&app, &headers)?;
+    let platform = path.platform()?;
+    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    let account = path.account()?;
+    let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
+    request::await_position(&app, &headers, &query).await?;
+    let position = app.reader().applied();
+    let read = request::account(&request::platform(&app, &platform)?, &account)?;
+    let items = read
+        .record()
+        .holds
+        .iter()
+        .map(|hold| {
+            let (by, by_id) = match &hold.by {
+                Actor::Holder => ("holder", None),
+                Actor::Platform(key) => ("platform", Some(key.to_string())),
+                Actor::Operator(login) => ("operator", Some(login.to_string())),
+                Actor::System => ("system", None),
+            };
+            HoldView { reason: hold.reason.to_string(), at: Moment(hold.at), by, by_id }
+        })
+        .collect();
+    request::json(StatusCode::OK, position, &Holds { items, complete: true })
+}
+
+/// Places a hold; an account that was never seen is made, since a hold may come first.
+#[utoipa::path(
+    post, path = "/v1/admin/holds", tag = "admin", operation_id = "place_hold",
+    request_body = HoldBody,
+    security(("key" = ["operator"])),
+    responses((status = 200, description = "Nothing is shown any more.", body = HoldDone)),
+)]
+pub(crate) async fn place_hold(
+    state: State<AppState>,
+    raw: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    change(state, raw, headers, body, true).await
+}
+
+/// Releases a hold.
+#[utoipa::path(
+    post, path = "/v1/admin/holds/release", tag = "admin", operation_id = "release_hold",
+    request_body = HoldBody,
+    security(("key" = ["operator"])),
+    responses((status = 200, description = "Rules decide again.", body = HoldDone)),
+)]
+pub(crate) async fn release_hold(
+    state: State<AppState>,
+    raw: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    change(state, raw, headers, body, false).await
+}
+
+async fn change(
+    State(app): State<AppState>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+    place: bool,
+) -> Result<Response, Problem> {
+    let caller = auth::caller(&app, &headers)?;
+    Query::parse(raw.as_deref(), &[])?;
+    let mut taken = request::take_json(&app, &headers, body).await?;
+    let body: HoldBody = taken.json(app.limits.json_bytes_max)?;
+    let platform = body.platform.0;
+    caller.on(&platform, &[Role::Operator])?;
+    let by = super::actor(&caller)?;
+    let asked = Asked {
+        caller: caller.id().as_bytes(),
+        action: &[b"hold", &[u8::from(place)]],
+        body: &taken.bytes.clone(),
+    };
+    let (account, reason) = (body.account.0, body.reason.0);
+    let command = if place {
+        Command::Hold(Hold { platform, account, reason, by })
+    } else {
+        Command::Release(Release { platform, account, reason, by })
+    };
+    let work = async {
+        let (outcome, _) = request::submit(&app, command).await?;
+        let position = outcome.position;
+        request::json(StatusCode::OK, position, &HoldDone { position })
+    };
+    app.idempotency.once(&headers, asked, work).await
+}

@@ -1,0 +1,18 @@
+//! What operators do: platforms, keys, packs, holds, cases, ticks.
+
+pub(crate) mod cases;
+pub(crate) mod holds;
+pub(crate) mod keys;
+pub(crate) mod packs;
+pub(crate) mod platforms;
+pub(crate) mod ticks;
+
+use state::{Actor, Code};
+
+use crate::auth::Caller;
+use crate::problem::Problem;
+
+/// The operator behind a key, for the log.
+fn actor(caller: &Caller) -> Result<Actor, Problem> {
+    Code::new(caller.id()).map(Actor::Operator).map_err(|_| Problem::broken("a key id is a code"))
+}

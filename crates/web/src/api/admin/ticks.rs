@@ -1,0 +1,53 @@
+//! A logged tick on request: timers fire and moved accounts are evaluated.
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use state::{Command, Done};
+use utoipa::ToSchema;
+
+use crate::app::AppState;
+use crate::auth;
+use crate::idempotency::Asked;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::request;
+
+/// What a tick did.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ticked)]
+pub(crate) struct Ticked {
+    #[schema(minimum = 1)]
+    position: u64,
+    /// Accounts looked at.
+    evaluated: u32,
+    /// Moves of cases.
+    moves: u32,
+}
+
+/// Logs a tick now. Needs the server's root key; a running server ticks by itself.
+#[utoipa::path(
+    post, path = "/v1/admin/ticks", tag = "admin", operation_id = "tick",
+    security(("key" = ["root"])),
+    responses((status = 200, description = "What it did.", body = Ticked)),
+)]
+pub(crate) async fn tick(
+    State(app): State<AppState>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = auth::caller(&app, &headers)?;
+    caller.root()?;
+    Query::parse(raw.as_deref(), &[])?;
+    let asked = Asked { caller: caller.id().as_bytes(), action: &[b"tick"], body: &[] };
+    let work = async {
+        let (outcome, done) = request::submit(&app, Command::Tick).await?;
+        let Done::Ticked { evaluated, moves } = done else {
+            return Err(Problem::broken("a tick came to something else than a tick"));
+        };
+        let position = outcome.position;
+        request::json(StatusCode::OK, position, &Ticked { position, evaluated, moves })
+    };
+    app.idempotency.once(&headers, asked, work).await
+}

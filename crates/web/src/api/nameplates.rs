@@ -1,0 +1,627 @@
+//! Who is behind an account, for one viewer: one at a time, or a thousand.
+//!
+//! The single lookup is the hot path of the whole server, so its JSON is written by hand into one buffer.
+
+use std::sync::atomic::Ordering;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use policy::{Coarse, Explanation, Field, Origin};
+use serde::{Deserialize, Serialize};
+use state::{AccountRead, Nameplate, PlatformId, Role};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::{AppState, Inner};
+use crate::auth;
+use crate::problem::{self, Problem};
+use crate::query::Query;
+use crate::request::{self, PathValues};
+use crate::wire::words::{self, Account, Moment, Platform, Surface, Viewer};
+
+/// Query of a nameplate.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only describes the query, which is read without serde")]
+pub(crate) struct NameplateQuery {
+    /// Who is looking.
+    viewer: Viewer,
+    /// Where.
+    surface: Surface,
+    /// Adds what is withheld and why, and every rule's tests.
+    explain: Option<bool>,
+}
+
+/// What one viewer sees beside one account on one surface.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Nameplate)]
+pub(crate) struct NameplateView {
+    platform: Platform,
+    account: Account,
+    viewer: Viewer,
+    surface: Surface,
+    /// A position of the log that the answer includes.
+    #[schema(minimum = 0)]
+    position: u64,
+    /// The log's clock at that moment.
+    at: Moment,
+    /// What the viewer may see.
+    fields: Vec<FieldView>,
+    /// With `explain`: what the viewer may not see, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    withheld: Option<Vec<WithheldView>>,
+    /// With `explain`: every rule in force, with its tests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    rules: Option<Vec<ExplanationView>>,
+}
+
+/// One field that is shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ShownField)]
+pub(crate) struct FieldView {
+    field: words::Field,
+    /// The value, as coarsely as the rule says.
+    value: String,
+    coarse: words::Coarse,
+    /// `pack/rule`.
+    rule: String,
+    since: Moment,
+    reason: words::Reason,
+}
+
+/// One field that is not shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WithheldField)]
+pub(crate) struct WithheldView {
+    field: words::Field,
+    /// `pack/rule`.
+    rule: String,
+    reason: words::Reason,
+    /// The reason as a sentence.
+    text: String,
+}
+
+/// Why a rule holds for an account or not.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Explanation)]
+pub(crate) struct ExplanationView {
+    /// `pack/rule`.
+    rule: String,
+    title: String,
+    /// How far the rule has come: `announced`, `in_force`, ...
+    status: String,
+    holds: bool,
+    /// Why it does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    why_not: Option<words::Reason>,
+    /// Followers to gain (positive) or lose (negative) until it changes; absent when no count changes it, or
+    /// when the number is secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    distance: Option<i64>,
+    trigger: TestView,
+    phases: Vec<PhaseView>,
+    exemptions: Vec<ExemptionView>,
+    settings: Vec<SettingView>,
+    /// Ids of the pack's sources.
+    sources: Vec<String>,
+}
+
+/// A phase of a rule.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExplanationPhase)]
+pub(crate) struct PhaseView {
+    id: String,
+    /// A date, `at_activation` or `not_yet`.
+    starts: String,
+    started: bool,
+    origin: OriginView,
+    when: TestView,
+}
+
+/// An exemption that is applied.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExplanationExemption)]
+pub(crate) struct ExemptionView {
+    id: String,
+    origin: OriginView,
+    when: TestView,
+}
+
+/// One value of a rule.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RuleSetting)]
+pub(crate) struct SettingView {
+    key: String,
+    value: String,
+    origin: OriginView,
+}
+
+/// Who says so.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Origin)]
+pub(crate) struct OriginView {
+    /// `source` or `operator`.
+    by: OriginWord,
+    /// The sources, when sources say so.
+    sources: Vec<String>,
+}
+
+/// Who says so.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OriginBy)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OriginWord {
+    /// The pack's sources.
+    Source,
+    /// No source says; the operator chose.
+    Operator,
+}
+
+/// One test and its answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Test)]
+pub(crate) struct TestView {
+    /// The test, in words.
+    what: String,
+    /// What the account has, in words.
+    fact: String,
+    holds: bool,
+    /// How much the count has to change for the answer to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    distance: Option<i64>,
+    sources: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    note: Option<String>,
+    /// The number is kept from holders.
+    secret: bool,
+    #[schema(no_recursion)]
+    inside: Vec<TestView>,
+}
+
+impl From<&Origin> for OriginView {
+    fn from(origin: &Origin) -> Self {
+        match origin {
+            Origin::Source(sources) => Self { by: OriginWord::Source, sources: sources.clone() },
+            Origin::Operator => Self { by: OriginWord::Operator, sources: Vec::new() },
+        }
+    }
+}
+
+impl From<policy::TestView> for TestView {
+    fn from(test: policy::TestView) -> Self {
+        let policy::TestView { what, fact, holds, distance, sources, note, secret, inside } = test;
+        let inside = inside.into_iter().map(Self::from).collect();
+        Self { what, fact, holds, distance, sources, note, secret, inside }
+    }
+}
+
+impl ExplanationView {
+    pub(crate) fn new(rule: String, explanation: Explanation) -> Self {
+        let setting = |setting: policy::Setting| SettingView {
+            origin: (&setting.origin).into(),
+            key: setting.key,
+            value: setting.value,
+        };
+        let phase = |phase: policy::PhaseView| PhaseView {
+            origin: (&phase.origin).into(),
+            id: phase.id,
+            starts: phase.starts,
+            started: phase.started,
+            when: phase.when.into(),
+        };
+        let exemption = |exemption: policy::ExemptionView| ExemptionView {
+            origin: (&exemption.origin).into(),
+            id: exemption.id,
+            when: exemption.when.into(),
+        };
+        Self {
+            rule,
+            title: explanation.title,
+            status: explanation.status.as_str().to_owned(),
+            holds: explanation.holds,
+            why_not: explanation.why_not.map(words::Reason),
+            distance: explanation.distance,
+            trigger: explanation.trigger.into(),
+            phases: explanation.phases.into_iter().map(phase).collect(),
+            exemptions: explanation.exemptions.into_iter().map(exemption).collect(),
+            settings: explanation.settings.into_iter().map(setting).collect(),
+            sources: explanation.sources,
+        }
+    }
+}
+
+/// A field on its way to a viewer who may see it.
+pub(crate) struct Revealed {
+    pub(crate) field: Field,
+    pub(crate) coarse: Coarse,
+    pub(crate) rule: state::RuleRef,
+    pub(crate) since: state::Millis,
+    pub(crate) reason: policy::Reason,
+    pub(crate) value: Value,
+}
+
+/// A field's value: a place is no secret, everything else is.
+pub(crate) enum Value {
+    Place(String),
+    Sealed(vault::Secret),
+}
+
+impl Value {
+    /// The text, as coarsely as the rule says.
+    pub(crate) fn text(&self, coarse: Coarse) -> String {
+        match self {
+            Value::Place(text) => text.clone(),
+            Value::Sealed(secret) => {
+                let text = secret.expose_text().unwrap_or_default();
+                match coarse {
+                    Coarse::FirstCharacter => match text.chars().next() {
+                        Some(first) => format!("{first}**"),
+                        None => String::new(),
+                    },
+                    Coarse::Full | Coarse::Province | Coarse::Country => text.to_owned(),
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Opens what the decision shows, and nothing else. A field that does not open is not shown.
+    pub(crate) fn reveal(
+        &self,
+        platform: &PlatformId,
+        account: &AccountRead,
+        seen: &Nameplate,
+    ) -> Vec<Revealed> {
+        if seen.shown.is_empty() {
+            return Vec::new();
+        }
+        let record = account.record();
+        let packs = account.platform().packs();
+        let mut out = Vec::with_capacity(seen.shown.len());
+        for shown in &seen.shown {
+            let value = if shown.field.is_place() {
+                record.region.as_ref().and_then(|seen| {
+                    let home = packs
+                        .iter()
+                        .find(|pack| pack.pack.id() == shown.rule.pack.as_str())
+                        .and_then(|pack| pack.pack.pack().home.as_deref());
+                    place(shown.field, shown.coarse, &seen.value, home).map(Value::Place)
+                })
+            } else {
+                let Some(identity) = &record.identity else { continue };
+                match self.identities.reveal(platform, identity, shown.field) {
+                    Ok(secret) => secret.map(Value::Sealed),
+                    Err(error) => {
+                        tracing::error!(%error, "a sealed field does not open, so it is not shown");
+                        None
+                    }
+                }
+            };
+            let Some(value) = value else { continue };
+            out.push(Revealed {
+                field: shown.field,
+                coarse: shown.coarse,
+                rule: shown.rule.clone(),
+                since: shown.since,
+                reason: shown.reason,
+                value,
+            });
+        }
+        self.metrics.reveals.fetch_add(out.len() as u64, Ordering::Relaxed);
+        out
+    }
+}
+
+/// A place as coarsely as the rule says: by province only inside the pack's home country.
+fn place(field: Field, coarse: Coarse, seen: &state::Seen, home: Option<&str>) -> Option<String> {
+    let country = seen.country.as_str();
+    let region = seen.region.as_ref().map(|region| region.as_str().to_owned());
+    match (field, coarse) {
+        (Field::Country, _) | (_, Coarse::Country) => Some(country.to_owned()),
+        (_, Coarse::Province) if home.is_some_and(|home| home != country) => Some(country.to_owned()),
+        (_, Coarse::Province) => Some(region.unwrap_or_else(|| country.to_owned())),
+        (_, Coarse::FirstCharacter) => None,
+        (_, Coarse::Full) => region.or_else(|| Some(country.to_owned())),
+    }
+}
+
+/// One nameplate.
+#[utoipa::path(
+    get, path = "/v1/nameplates/{platform}/{account}", tag = "nameplates", operation_id = "get_nameplate",
+    params(
+        ("platform" = Platform, Path, description = "The platform."),
+        ("account" = Account, Path, description = "The account."),
+        NameplateQuery,
+    ),
+    security(("key" = ["read"])),
+    responses((status = 200, description = "What the viewer sees.", body = NameplateView)),
+)]
+pub(crate) async fn get_nameplate(
+    State(app): State<AppState>,
+    path: PathValues,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = auth::caller(&app, &headers)?;
+    let platform = path.platform()?;
+    caller.on(&platform, &[Role::Read])?;
+    let account = path.account()?;
+    let query = Query::parse(raw.as_deref(), &["viewer", "surface", "explain", request::MIN_POSITION_QUERY])?;
+    let viewer = query.required("viewer", "must be one of the viewer classes", Viewer::parse)?;
+    let surface = query.required("surface", "must be one of the surfaces", Surface::parse)?;
+    let explain = query.flag("explain")?;
+    request::await_position(&app, &headers, &query).await?;
+
+    let read = request::account(&request::platform(&app, &platform)?, &account)?;
+    let seen = read.decide(viewer.0, surface.0);
+    let fields = app.reveal(&platform, &read, &seen);
+    if explain {
+        let view = full(Platform(platform), Account(account), viewer, surface, &read, &seen, fields);
+        return request::json(StatusCode::OK, seen.position, &view);
+    }
+    let mut out = Vec::with_capacity(256 + 192 * fields.len());
+    write(&mut out, &platform, &account, viewer, surface, &seen, &fields);
+    Ok(request::json_bytes(StatusCode::OK, seen.position, Bytes::from(out)))
+}
+
+fn view_fields(fields: Vec<Revealed>) -> Vec<FieldView> {
+    fields
+        .into_iter()
+        .map(|field| FieldView {
+            value: field.value.text(field.coarse),
+            field: words::Field(field.field),
+            coarse: words::Coarse(field.coarse),
+            rule: field.rule.to_string(),
+            since: Moment(field.since),
+            reason: words::Reason(field.reason),
+        })
+        .collect()
+}
+
+pub(crate) fn view_withheld(seen: &Nameplate) -> Vec<WithheldView> {
+    seen.withheld
+        .iter()
+        .map(|withheld| WithheldView {
+            field: words::Field(withheld.field),
+            rule: withheld.rule.to_string(),
+            reason: words::Reason(withheld.reason),
+            text: withheld.reason.text().to_owned(),
+        })
+        .collect()
+}
+
+/// A nameplate with everything that explains it.
+pub(crate) fn full(
+    platform: Platform,
+    account: Account,
+    viewer: Viewer,
+    surface: Surface,
+    read: &AccountRead,
+    seen: &Nameplate,
+    fields: Vec<Revealed>,
+) -> NameplateView {
+    let packs = read.platform().packs();
+    let rules = packs
+        .iter()
+        .flat_map(|pack| pack.rules.iter())
+        .filter_map(|rule| Some(ExplanationView::new(rule.to_string(), read.explain(rule)?)))
+        .collect();
+    NameplateView {
+        platform,
+        account,
+        viewer,
+        surface,
+        position: seen.position,
+        at: Moment(seen.at),
+        fields: view_fields(fields),
+        withheld: Some(view_withheld(seen)),
+        rules: Some(rules),
+    }
+}
+
+/// A nameplate without explanation.
+pub(crate) fn plain(
+    platform: Platform,
+    account: Account,
+    viewer: Viewer,
+    surface: Surface,
+    seen: &Nameplate,
+    fields: Vec<Revealed>,
+) -> NameplateView {
+    NameplateView {
+        platform,
+        account,
+        viewer,
+        surface,
+        position: seen.position,
+        at: Moment(seen.at),
+        fields: view_fields(fields),
+        withheld: None,
+        rules: None,
+    }
+}
+
+impl NameplateView {
+    /// Adds what is withheld and why.
+    pub(crate) fn withhold(&mut self, withheld: Vec<WithheldView>) {
+        self.withheld = Some(withheld);
+    }
+}
+
+/// Writes a nameplate without explanation; byte for byte what serde writes of [`plain`].
+fn write(
+    out: &mut Vec<u8>,
+    platform: &PlatformId,
+    account: &state::AccountId,
+    viewer: Viewer,
+    surface: Surface,
+    seen: &Nameplate,
+    fields: &[Revealed],
+) {
+    use std::io::Write as _;
+    // Writing into a `Vec` cannot fail.
+    let _ = write!(out, r#"{{"platform":"{platform}","account":"#);
+    match account {
+        state::AccountId::Number(number) => drop(write!(out, r#""{number}""#)),
+        state::AccountId::Text(text) => string(out, text),
+    }
+    let _ = write!(
+        out,
+        r#","viewer":"{}","surface":"{}","position":{},"at":"{}","fields":["#,
+        viewer.0.as_str(),
+        surface.0.as_str(),
+        seen.position,
+        Moment(seen.at),
+    );
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let _ = write!(out, r#"{{"field":"{}","value":"#, field.field.as_str());
+        match (&field.value, field.coarse) {
+            // The common case takes no copy of a name but the one that is sent.
+            (Value::Sealed(secret), Coarse::Full) => string(out, secret.expose_text().unwrap_or_default()),
+            (value, coarse) => string(out, &value.text(coarse)),
+        }
+        let _ = write!(
+            out,
+            r#","coarse":"{}","rule":"{}","since":"{}","reason":"{}"}}"#,
+            field.coarse.as_str(),
+            field.rule,
+            Moment(field.since),
+            field.reason.as_str()
+        );
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// A JSON string.
+fn string(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // A string always has a JSON form, and the writer is a `Vec`.
+        let _ = serde_json::to_writer(out, text);
+    }
+}
+
+/// Many nameplates of one platform.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NameplateBatch)]
+pub(crate) struct Batch {
+    platform: Platform,
+    /// 1 to 1,000 questions.
+    #[schema(min_items = 1, max_items = 1000)]
+    items: Vec<BatchItem>,
+}
+
+/// One question.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NameplateBatchItem)]
+pub(crate) struct BatchItem {
+    account: Account,
+    viewer: Viewer,
+    surface: Surface,
+}
+
+/// The answers, in the order of the questions.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NameplateBatchAnswer)]
+pub(crate) struct BatchAnswer {
+    /// A position that every answer includes.
+    #[schema(minimum = 0)]
+    position: u64,
+    items: Vec<BatchItemAnswer>,
+}
+
+/// One answer: the nameplate, or that the account is unknown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NameplateBatchItemAnswer)]
+pub(crate) struct BatchItemAnswer {
+    account: Account,
+    /// False when no event and no fact has named this account.
+    known: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    nameplate: Option<NameplateView>,
+}
+
+/// Up to a thousand nameplates.
+#[utoipa::path(
+    post, path = "/v1/nameplates", tag = "nameplates", operation_id = "ask_nameplates",
+    request_body = Batch,
+    security(("key" = ["read"])),
+    responses((status = 200, description = "One answer per question, in order.", body = BatchAnswer)),
+)]
+pub(crate) async fn ask_nameplates(
+    State(app): State<AppState>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let caller = auth::caller(&app, &headers)?;
+    let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
+    let mut taken = request::take_json(&app, &headers, body).await?;
+    let batch: Batch = taken.json(app.limits.json_bytes_max)?;
+    caller.on(&batch.platform.0, &[Role::Read])?;
+    check_items(&app, batch.items.len())?;
+    request::await_position(&app, &headers, &query).await?;
+
+    let platform = request::platform(&app, &batch.platform.0)?;
+    let position = app.reader().applied();
+    let many = batch.items.len() > request::REVEALS_INLINE_MAX;
+    let answer_all = {
+        let app = app.clone();
+        move || -> Vec<BatchItemAnswer> {
+            batch
+                .items
+                .into_iter()
+                .map(|item| {
+                    let Some(read) = platform.account(item.account.0.key()) else {
+                        return BatchItemAnswer { account: item.account, known: false, nameplate: None };
+                    };
+                    let seen = read.decide(item.viewer.0, item.surface.0);
+                    let fields = app.reveal(&batch.platform.0, &read, &seen);
+                    let view = plain(
+                        batch.platform.clone(),
+                        item.account.clone(),
+                        item.viewer,
+                        item.surface,
+                        &seen,
+                        fields,
+                    );
+                    BatchItemAnswer { account: item.account, known: true, nameplate: Some(view) }
+                })
+                .collect()
+        }
+    };
+    // Names that were not opened lately are read from the disk: not on a thread that others wait for.
+    let items = if many { request::blocking(answer_all).await? } else { answer_all() };
+    request::json(StatusCode::OK, position, &BatchAnswer { position, items })
+}
+
+/// Refuses an empty batch and one that is too long.
+pub(crate) fn check_items(app: &AppState, items: usize) -> Result<(), Problem> {
+    if items == 0 {
+        return Err(Problem::new(&problem::DOES_NOT_FIT, "a batch needs at least one item")
+            .at("/items", "must have at least 1 item"));
+    }
+    if items > app.limits.items_max {
+        let max = app.limits.items_max;
+        return Err(Problem::new(&problem::DOES_NOT_FIT, format!("a batch has at most {max} items"))
+            .at("/items", format!("must have at most {max} items")));
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Who asks: an API key of a platform, the server's root key, or a holder with a token of the platform.
+//!
+//! Every refusal of a credential reads the same, so that nobody learns which half of a key was wrong.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use state::{AccountId, ApiKey, KeyId, PlatformId, Role};
+use subtle::ConstantTimeEq;
+
+use crate::app::AppState;
+use crate::keys;
+use crate::problem::{self, Problem};
+
+/// Longest credential that is looked at.
+const CREDENTIAL_BYTES_MAX: usize = 4096;
+/// What a holder's token must be meant for.
+pub(crate) const AUDIENCE: &str = "nameplate";
+
+/// An authenticated API key.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// A key of one platform.
+    Key(Arc<ApiKey>),
+    /// The server's own key.
+    Root,
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let value = all.next()?.to_str().ok()?;
+    if all.next().is_some() || value.len() > CREDENTIAL_BYTES_MAX {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn no_key() -> Problem {
+    Problem::new(&problem::NO_KEY, "send `Authorization: Bearer npk_...` with a live API key")
+}
+
+/// The caller behind the request's API key.
+pub(crate) fn caller(app: &AppState, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let (id, secret) = bearer(headers).and_then(keys::split).ok_or_else(no_key)?;
+    let sha256 = keys::digest(secret);
+    if id == keys::ROOT {
+        let settings = app.settings.load();
+        let same = settings.root_sha256.is_some_and(|stored| bool::from(stored.ct_eq(&sha256)));
+        return if same { Ok(Caller::Root) } else { Err(no_key()) };
+    }
+    let key = KeyId::new(id).ok().and_then(|id| app.reader().key(&id)).ok_or_else(no_key)?;
+    // The digest is compared also for a key that no longer works, so both take as long.
+    let same = bool::from(key.sha256.ct_eq(&sha256));
+    if same && key.works_at(app.now()) { Ok(Caller::Key(key)) } else { Err(no_key()) }
+}
+
+impl Caller {
+    /// The caller, if it has one of `roles` on `platform`. The root key has none of them but `operator` and `auditor`.
+    pub(crate) fn on(&self, platform: &PlatformId, roles: &[Role]) -> Result<(), Problem> {
+        match self {
+            Caller::Root if roles.iter().any(|role| matches!(role, Role::Operator | Role::Auditor)) => Ok(()),
+            Caller::Root => Err(role_missing(roles)),
+            Caller::Key(key) if key.platform != *platform => {
+                Err(Problem::new(&problem::OTHER_PLATFORM, "the key was issued for another platform"))
+            }
+            Caller::Key(key) if roles.iter().any(|role| key.roles.has(*role)) => Ok(()),
+            Caller::Key(_) => Err(role_missing(roles)),
+        }
+    }
+
+    /// Only the server's root key.
+    pub(crate) fn root(&self) -> Result<(), Problem> {
+        match self {
+            Caller::Root => Ok(()),
+            Caller::Key(_) => {
+                Err(Problem::new(&problem::ROLE_MISSING, "this needs the server's root key, `npk_root_...`"))
+            }
+        }
+    }
+
+    /// Name of the caller in the idempotency table and in commands.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Caller::Key(key) => key.id.as_str(),
+            Caller::Root => keys::ROOT,
+        }
+    }
+}
+
+fn role_missing(roles: &[Role]) -> Problem {
+    let words: Vec<String> = roles.iter().map(|role| format!("`{}`", role.as_str())).collect();
+    Problem::new(&problem::ROLE_MISSING, format!("the key needs the role {}", words.join(" or ")))
+}
+
+/// A holder, as the platform's token says.
+#[derive(Debug, Clone)]
+pub(crate) struct HolderCaller {
+    pub(crate) platform: PlatformId,
+    pub(crate) account: AccountId,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+}
+
+/// The holder behind the request's token.
+pub(crate) fn holder(app: &AppState, headers: &HeaderMap) -> Result<HolderCaller, Problem> {
+    let bad = || Problem::new(&problem::BAD_TOKEN, "send a fresh token that the platform signed with EdDSA");
+    let token = bearer(headers).ok_or_else(bad)?;
+    // The issuer is read before the signature is checked, only to know whose key to check it with.
+    let payload = token.split('.').nth(1).ok_or_else(bad)?;
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).map_err(|_| bad())?;
+    let claimed: Claims = serde_json::from_slice(&payload).map_err(|_| bad())?;
+    let platform = PlatformId::new(&claimed.iss).map_err(|_| bad())?;
+    let key = app
+        .settings
+        .load()
+        .platforms
+        .get(&platform)
+        .and_then(|settings| settings.holder_key)
+        .map(|key| DecodingKey::from_ed_der(&key))
+        .ok_or_else(bad)?;
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_issuer(&[platform.as_str()]);
+    validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+    validation.validate_nbf = true;
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| bad())?.claims;
+    let account = AccountId::parse(&claims.sub).map_err(|_| bad())?;
+    Ok(HolderCaller { platform, account })
+}

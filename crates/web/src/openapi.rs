@@ -1,0 +1,226 @@
+//! The OpenAPI document: made from the handlers, completed here, checked in at `openapi/nameplate-v1.json`.
+//!
+//! Handlers state what they answer when all is well; the problems that any handler of its kind can answer are
+//! added here in one place, so that none is forgotten.
+
+use std::sync::OnceLock;
+
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required, Response,
+    ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::problem::{self, Kind, ProblemBody};
+
+/// Name of the scheme for API keys.
+pub(crate) const KEY: &str = "key";
+/// Name of the scheme for holders' tokens.
+pub(crate) const TOKEN: &str = "token";
+
+/// The document as text, made once.
+pub(crate) fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let mut text = document().to_pretty_json().unwrap_or_default();
+        text.push('\n');
+        text
+    })
+}
+
+/// The document before the endpoints are added.
+pub(crate) fn base() -> OpenApi {
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Nameplate")
+                .version("1")
+                .description(Some(
+                    "Exact follower counts, sealed identities, and nameplates decided by cited rules. \
+                     Every problem is an RFC 9457 document whose `type` is a page that explains it. \
+                     Every answer names a position of the log that it includes.",
+                ))
+                .build(),
+        )
+        .components(Some(Components::new()))
+        .build()
+}
+
+fn document() -> OpenApi {
+    let (_, mut document) = crate::api::routes(base()).split_for_parts();
+    complete(&mut document);
+    document
+}
+
+fn complete(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(
+        KEY,
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("npk_<key id>_<secret>")
+                .description(Some("An API key of one platform, with roles."))
+                .build(),
+        ),
+    );
+    components.add_security_scheme(
+        TOKEN,
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("JWT")
+                .description(Some(
+                    "A holder's token, signed by the platform with EdDSA: `iss` is the platform, `sub` the account.",
+                ))
+                .build(),
+        ),
+    );
+    components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+    components.schemas.insert(problem::Place::name().into_owned(), problem::Place::schema());
+    components.schemas.values_mut().for_each(close);
+    for item in document.paths.paths.values_mut() {
+        for (write, operation) in operations(item) {
+            add_problems(operation, write);
+            add_headers(operation, write);
+        }
+    }
+}
+
+/// Objects have the properties that are named and no others, unless a schema says what else they may have.
+fn close(schema: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = schema else { return };
+    match schema {
+        Schema::Object(object) => {
+            object.properties.values_mut().for_each(close);
+            if object.additional_properties.is_none() && !object.properties.is_empty() {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+        Schema::OneOf(one_of) => one_of.items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+/// The operations of a path, each with whether it writes.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    [
+        (false, item.get.as_mut()),
+        (true, item.put.as_mut()),
+        (true, item.post.as_mut()),
+        (true, item.delete.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(write, operation)| operation.map(|operation| (write, operation)))
+}
+
+fn add_problems(operation: &mut Operation, write: bool) {
+    let secured = operation.security.is_some();
+    let mut statuses: Vec<u16> = vec![400, 404, 405, 500];
+    if secured {
+        statuses.extend([401, 403, 409, 503]);
+    }
+    if operation.request_body.is_some() {
+        statuses.extend([408, 413, 415, 422]);
+    } else if write {
+        statuses.push(422);
+    }
+    for status in statuses {
+        operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert_with(|| RefOr::T(problem_response(status)));
+    }
+}
+
+fn problem_response(status: u16) -> Response {
+    let kinds: Vec<&Kind> = problem::ALL.iter().copied().filter(|kind| kind.status == status).collect();
+    let about: Vec<String> = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug, kind.title)).collect();
+    let mut response = ResponseBuilder::new().description(about.join("; ")).content(
+        "application/problem+json",
+        ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build(),
+    );
+    if status == 401 {
+        response = response.header("WWW-Authenticate", HeaderBuilder::new().schema(Some(a_string())).build());
+    }
+    if status == 405 {
+        response = response.header("Allow", HeaderBuilder::new().schema(Some(a_string())).build());
+    }
+    response.build()
+}
+
+fn a_string() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).into()
+}
+
+fn position() -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Integer))
+        .minimum(Some(0))
+        .maximum(Some(i64::MAX))
+        .description(Some("A position of the log; 0 is the empty log."))
+        .into()
+}
+
+/// Headers and parameters that every secured operation has.
+fn add_headers(operation: &mut Operation, write: bool) {
+    if operation.security.is_none() {
+        return;
+    }
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.headers.insert(
+                "Nameplate-Position".to_owned(),
+                RefOr::T(
+                    HeaderBuilder::new()
+                        .schema(Some(position()))
+                        .description(Some("A position of the log that the answer includes."))
+                        .build(),
+                ),
+            );
+        }
+    }
+    let parameters = operation.parameters.get_or_insert_default();
+    let reads = operation.operation_id.as_deref().is_some_and(|id| READS_BY_POST.contains(&id));
+    if write && !reads {
+        parameters.push(RefOr::T(
+            ParameterBuilder::new()
+                .name("Idempotency-Key")
+                .parameter_in(ParameterIn::Header)
+                .required(Required::False)
+                .description(Some("Sent again with the same request, the first answer is given again."))
+                .schema(Some(
+                    ObjectBuilder::new()
+                        .schema_type(SchemaType::Type(Type::String))
+                        .pattern(Some("^[!-~]{1,64}$"))
+                        .min_length(Some(1))
+                        .max_length(Some(64)),
+                ))
+                .build(),
+        ));
+    } else {
+        let about = "The answer must include this position; waits a little, else `not-yet`.";
+        for (name, place) in
+            [("Nameplate-Min-Position", ParameterIn::Header), ("min_position", ParameterIn::Query)]
+        {
+            parameters.push(RefOr::T(
+                ParameterBuilder::new()
+                    .name(name)
+                    .parameter_in(place)
+                    .required(Required::False)
+                    .description(Some(about))
+                    .schema(Some(position()))
+                    .build(),
+            ));
+        }
+    }
+}
+
+/// Operations that read although their method is POST: they take no idempotency key.
+const READS_BY_POST: &[&str] = &["ask_nameplates", "preview_filter", "check_pack"];

@@ -1,0 +1,334 @@
+//! Ids and closed lists as they travel: each is read strictly and published with the very same bounds.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Reads a string through a check; the message is a static sentence, so the input is never in it.
+pub(crate) fn checked<'de, D, T>(
+    from: D,
+    check: fn(&str) -> Option<T>,
+    must: &'static str,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    struct Checked<T>(fn(&str) -> Option<T>, &'static str);
+    impl<T> Visitor<'_> for Checked<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            (self.0)(text).ok_or_else(|| E::custom(self.1))
+        }
+    }
+    from.deserialize_str(Checked(check, must))
+}
+
+fn string(pattern: &str, min: usize, max: usize, about: &str, example: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .pattern(Some(pattern))
+        .min_length(Some(min))
+        .max_length(Some(max))
+        .description(Some(about))
+        .examples([serde_json::json!(example)])
+        .into()
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $schema:literal, $inner:ty, $check:expr,
+     $pattern:literal, $min:literal, $max:literal, $about:literal, $example:literal, $must:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) struct $name(pub(crate) $inner);
+
+        impl $name {
+            /// What a text must be; also what a path or a query is told.
+            pub(crate) const MUST: &'static str = $must;
+            pub(crate) fn parse(text: &str) -> Option<Self> {
+                let check: fn(&str) -> Option<$inner> = $check;
+                check(text).map(Self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                checked(from, Self::parse, Self::MUST)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(&self.0)
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                string($pattern, $min, $max, $about, $example)
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed($schema)
+            }
+        }
+    };
+}
+
+/// A code of the web API: narrower than the state's, so that it can never look like an IP address.
+fn is_code(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() <= 64
+        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
+fn is_plain(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+/// The schema of an account id, exactly: visible ASCII without `/` to 64, or anything without control
+/// characters to 16, and nothing that reads as an IP address.
+pub(crate) fn is_account(text: &str) -> bool {
+    let ascii = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let short = !text.is_empty()
+        && text.len() <= 64
+        && text.chars().count() <= 16
+        && text.chars().all(|c| !c.is_control());
+    (ascii || short) && !text.contains('/') && !reads_as_address(text)
+}
+
+fn reads_as_address(text: &str) -> bool {
+    let parts = text.split('.');
+    let quad = parts.clone().count() == 4
+        && parts.into_iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let six = text.contains(':')
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    quad || six
+}
+
+text!(
+    /// A platform's id.
+    Platform, "PlatformId", state::PlatformId, |text| state::PlatformId::new(text).ok(),
+    "^[a-z0-9-]{1,32}$", 1, 32, "A platform: one social network or marketplace.", "weibo",
+    "must be 1 to 32 lower-case letters, digits and `-`"
+);
+text!(
+    /// An account's external id.
+    Account, "AccountId", state::AccountId,
+    |text| if is_account(text) { state::AccountId::parse(text).ok() } else { None },
+    r"^(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)(?![0-9A-Fa-f.]*:[0-9A-Fa-f:.]*$)(?:[!-.0-~]{1,64}|[^\u0000-\u001f/\u007f-\u009f\ud800-\udfff]{1,16})$",
+    1, 64, "An account's id on its platform: up to 64 visible ASCII characters, or up to 16 of any script; \
+            no `/`, no control characters, nothing that reads as an IP address.", "4021",
+    "must be 1 to 64 visible ASCII characters or 1 to 16 of any script, without `/`, and not an IP address"
+);
+text!(
+    /// A holder's opaque id.
+    Holder, "HolderId", state::HolderId,
+    |text| if is_plain(text) { state::HolderId::new(text).ok() } else { None },
+    "^[A-Za-z0-9_-]{1,64}$", 1, 64, "The holder as an opaque id of the platform; never a name.", "h-77",
+    "must be 1 to 64 letters, digits, `_` and `-`"
+);
+text!(
+    /// A machine word: metric, topic, reason, pack, rule.
+    Code, "Code", state::Code,
+    |text| if is_code(text) { state::Code::new(text).ok() } else { None },
+    "^[A-Za-z][A-Za-z0-9_.-]{0,63}$", 1, 64, "A machine word.", "weibo-2023",
+    "must be a letter and up to 63 letters, digits, `_`, `-` and `.`"
+);
+text!(
+    /// The public half of an API key.
+    KeyId, "KeyId", state::KeyId,
+    |text| if is_plain(text) { state::KeyId::new(text).ok() } else { None },
+    "^[A-Za-z0-9_-]{1,64}$", 1, 64, "The public half of an API key.", "k7h2m4q",
+    "must be 1 to 64 letters, digits, `_` and `-`"
+);
+text!(
+    /// A short line by an operator.
+    Label, "Label", state::Label,
+    |text| if text.chars().count() <= 20 && !text.trim().is_empty() && !reads_as_address(text) { state::Label::new(text).ok() }
+           else if text.is_ascii() && !text.trim().is_empty() && !reads_as_address(text) { state::Label::new(text).ok() } else { None },
+    r"^(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)(?![0-9A-Fa-f.]*:[0-9A-Fa-f:.]*$)(?:[!-~][ -~]{0,79}|[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff][^\u0000-\u001f\u007f-\u009f\ud800-\udfff]{0,19})$",
+    1, 80, "A short line written by an operator: 80 ASCII characters, or 20 of any script. Never a person's name.", "back end",
+    "must be 1 to 80 ASCII characters or 1 to 20 of any script, without control characters"
+);
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident, $schema:literal, $inner:ty, $about:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) struct $name(pub(crate) $inner);
+
+        impl $name {
+            pub(crate) fn parse(text: &str) -> Option<Self> {
+                <$inner>::parse(text).map(Self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                checked(from, Self::parse, "must be one of the words in the schema")
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.0.as_str())
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::Type(Type::String))
+                    .enum_values(Some(<$inner>::ALL.iter().map(|word| word.as_str())))
+                    .description(Some($about))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed($schema)
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Who is looking.
+    Viewer, "Viewer", policy::Viewer, "Who is looking, as a class.";
+    /// Where the nameplate appears.
+    Surface, "Surface", policy::Surface, "Where the nameplate appears.";
+    /// One verified fact.
+    Field, "Field", policy::Field, "One verified fact about a holder or an account.";
+    /// How coarsely a field is shown.
+    Coarse, "Coarse", policy::Coarse, "How coarsely a field is shown.";
+    /// What a holder is.
+    HolderKind, "HolderKind", policy::HolderKind, "What a holder is.";
+    /// What an account is.
+    Class, "Class", policy::Class, "What an account is, as the platform certified it.";
+    /// How an account stands.
+    Standing, "Standing", policy::Standing, "How an account stands with the platform.";
+    /// Why a field is shown or withheld.
+    Reason, "Reason", policy::Reason, "Why a field is shown or withheld.";
+    /// What a key may do.
+    Role, "Role", state::Role, "What an API key may do.";
+    /// What a platform says about an account.
+    Attribute, "Attribute", followers::Attribute, "Something that is so or not so of an account.";
+}
+
+/// A moment as RFC 3339 in UTC, milliseconds at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(pub(crate) state::Millis);
+
+/// Earliest and latest moment taken: 1970 to the end of 9998, so that a day of time zone fits on either side.
+const MOMENT_MS: std::ops::RangeInclusive<i64> = 0..=253_370_764_799_999;
+
+impl Moment {
+    fn parse(text: &str) -> Option<Self> {
+        let at: jiff::Timestamp = text.parse().ok()?;
+        let ms = at.as_millisecond();
+        Some(Self(state::Millis(ms.clamp(*MOMENT_MS.start(), *MOMENT_MS.end()))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        checked(from, Self::parse, "must be a moment as in `2026-01-31T08:00:00Z`")
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.0.clamp(*MOMENT_MS.start(), *MOMENT_MS.end());
+        match jiff::Timestamp::from_millisecond(ms) {
+            Ok(at) => at.fmt(f),
+            // Not reached: the bounds lie inside of the calendar.
+            Err(_) => f.write_str("1970-01-01T00:00:00Z"),
+        }
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("A moment, RFC 3339 in UTC."))
+            .examples([serde_json::json!("2026-01-31T08:00:00Z")])
+            .into()
+    }
+}
+
+impl ToSchema for Moment {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Moment")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_ids_follow_the_published_pattern() {
+        for (text, fits) in [
+            ("4021", true),
+            ("did:plc:z72i7hdynmk6r22z27h6tvur", true),
+            ("\u{5f20}\u{4e09}", true),
+            (" ", true),
+            ("a b", true),
+            (&"a".repeat(64), true),
+            (&"\u{5f20}".repeat(16), true),
+            ("", false),
+            ("a/b", false),
+            ("a\u{0}b", false),
+            ("\u{85}", false),
+            ("203.0.113.9", false),
+            ("999.1.1.1", false),
+            ("::", false),
+            ("fe80::1", false),
+            ("fe80:1", false),
+            ("fez80:1", true),
+            ("1.2.3", true),
+            (&"a".repeat(65), false),
+            (&"\u{5f20}".repeat(17), false),
+        ] {
+            assert_eq!(Account::parse(text).is_some(), fits, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_cannot_be_an_address() {
+        for (text, fits) in
+            [("a", true), ("a.b-c_9", true), ("a::1", false), ("1a", false), ("", false), ("::", false)]
+        {
+            assert_eq!(Code::parse(text).is_some(), fits, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn moments_read_in_any_zone_and_print_in_utc() {
+        let read: Moment = serde_json::from_str(r#""2026-01-31T08:00:00+08:00""#).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#""2026-01-31T00:00:00Z""#);
+        assert!(serde_json::from_str::<Moment>(r#""yesterday""#).is_err());
+        assert!(serde_json::from_str::<Moment>(r#""2026-12-31T23:59:60Z""#).is_ok());
+    }
+}
