@@ -1,0 +1,128 @@
+//! The HTTP side of a running store: one runtime, one listener, a way to stop.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, bail};
+use pipeline::Clock;
+use policy::Bundle;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use crate::wiring::Store;
+
+/// Takes the address; a port of 127.0.0.1 that is in use gives way to a free one.
+///
+/// # Errors
+/// When the address cannot be had.
+pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && address.ip().is_loopback() => {
+            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).context("no free port on 127.0.0.1")
+        }
+        bound => bound
+            .with_context(|| format!("cannot listen on `{address}`; choose another with `server.listen`")),
+    }
+}
+
+/// A server that answers.
+pub(crate) struct Serving {
+    runtime: Runtime,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Serving {
+    /// Starts answering on the listener.
+    ///
+    /// # Errors
+    /// When the runtime or its threads cannot be started.
+    pub(crate) fn start(
+        store: &Store,
+        clock: Clock,
+        packs: BTreeMap<String, Bundle>,
+        listener: TcpListener,
+        settings: web::Settings,
+        limits: web::Limits,
+        metrics: Option<TcpListener>,
+    ) -> anyhow::Result<Self> {
+        let runtime = Builder::new_multi_thread().enable_all().thread_name("http").build()?;
+        let app = web::AppState::new(web::Parts {
+            handle: store.handle(),
+            clock,
+            identities: store.vault.clone() as Arc<dyn web::Identities>,
+            packs,
+            regions: web::Regions::builtin(),
+            limits: limits.clone(),
+            settings,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        let (stop, stopping) = watch::channel(false);
+        if let Some(metrics) = metrics {
+            let metrics = listen(&runtime, metrics)?;
+            let router = web::metrics_router(app.clone());
+            let stopped = until(stopping.clone());
+            let limits = limits.clone();
+            runtime.spawn(async move {
+                if let Err(error) = web::serve(metrics, router, limits, stopped).await {
+                    tracing::error!(%error, "the metrics port no longer answers");
+                }
+            });
+        }
+        let listener = listen(&runtime, listener)?;
+        let handle = runtime.handle().clone();
+        let thread = std::thread::Builder::new().name("accept".into()).spawn(move || {
+            handle.block_on(web::serve(listener, web::router(app), limits, until(stopping)))
+        })?;
+        Ok(Self { runtime, stop, thread })
+    }
+
+    /// Waits for Ctrl-C or a polite kill.
+    ///
+    /// # Errors
+    /// When the server stopped by itself, or signals cannot be waited for.
+    pub(crate) fn wait(&self) -> anyhow::Result<()> {
+        let accepting = &self.thread;
+        self.runtime.block_on(async {
+            let mut polite = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            let mut alive = tokio::time::interval(std::time::Duration::from_secs(1));
+            loop {
+                tokio::select! {
+                    interrupted = tokio::signal::ctrl_c() => return interrupted.context("cannot wait for Ctrl-C"),
+                    _ = polite.recv() => return Ok(()),
+                    _ = alive.tick() => if accepting.is_finished() {
+                        bail!("the server stopped answering");
+                    },
+                }
+            }
+        })
+    }
+
+    /// Lets running requests finish, within the limits, and ends.
+    ///
+    /// # Errors
+    /// When the listener failed while it ran.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        // Nobody listens any more only when the server has ended by itself.
+        let _ = self.stop.send(true);
+        let ended = self.thread.join();
+        self.runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        match ended {
+            Ok(served) => served.context("the server failed"),
+            Err(_) => bail!("the server ended with a broken promise, see above"),
+        }
+    }
+}
+
+fn listen(runtime: &Runtime, listener: TcpListener) -> anyhow::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    let _entered = runtime.enter();
+    Ok(tokio::net::TcpListener::from_std(listener)?)
+}
+
+async fn until(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop too.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,104 @@
+//! Joins the parts: which engines, which keys, which clock.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use pipeline::{Clock, Handle, Opened, Parts, Pipeline};
+use storage::disk::{self, DataDir};
+use vault::{Opener, Secret, Vault};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::progress::Progress;
+
+/// The vault over the blobs of a data folder.
+pub(crate) type DiskVault = Vault<Arc<disk::Blobs>>;
+
+/// File name of the key ring in a data folder.
+pub(crate) const RING_FILE: &str = "keyring";
+/// File name of the key that opens the ring, unless the configuration names another.
+pub(crate) const KEY_FILE: &str = "vault.key";
+
+/// An open data folder with everything running on it.
+pub(crate) struct Store {
+    pub(crate) dir: DataDir,
+    pub(crate) vault: Arc<DiskVault>,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) opened: Opened,
+}
+
+impl Store {
+    pub(crate) fn handle(&self) -> Handle {
+        self.pipeline.handle()
+    }
+}
+
+/// Makes the key ring of a new data folder.
+///
+/// # Errors
+/// When there is one already, or it cannot be written.
+pub(crate) fn create_ring(config: &Config) -> anyhow::Result<()> {
+    let data = &config.store.data;
+    if data.join(RING_FILE).exists() {
+        bail!("`{}` is a data folder already; choose another, or use it as it is", data.display());
+    }
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make `{}`", data.display()))?;
+    vault::KeyRing::create(&data.join(RING_FILE), &opener(config)?)?;
+    Ok(())
+}
+
+/// Opens a data folder: lock, vault, snapshot, log.
+///
+/// # Errors
+/// When the folder is not one, is in use, or its content does not pass the checks.
+pub(crate) fn open(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    open_with(config, clock, config.limits())
+}
+
+/// Like [`open`], with other limits than those of the configuration.
+///
+/// # Errors
+/// Those of [`open`].
+pub(crate) fn open_with(config: &Config, clock: Clock, limits: pipeline::Limits) -> anyhow::Result<Store> {
+    let data = &config.store.data;
+    if !data.join(RING_FILE).is_file() {
+        bail!("`{0}` is not a data folder; make one with `nameplate init --data {0}`", data.display());
+    }
+    let dir = DataDir::open(data, disk::Options::default())?;
+    let vault = Arc::new(Vault::open(Arc::new(dir.blobs()?), &opener(config)?, &data.join(RING_FILE))?);
+    let parts = Parts {
+        log: Box::new(dir.log()?),
+        snapshots: Arc::new(dir.snapshots()?),
+        keys: Arc::<DiskVault>::clone(&vault),
+        clock,
+        state_limits: state::Limits::default(),
+    };
+    let mut progress = Progress::new("replaying the log", "entries");
+    let (pipeline, opened) = Pipeline::open_watched(limits, parts, &mut |done, all| progress.set(done, all))
+        .with_context(|| format!("cannot open the data folder `{}`", data.display()))?;
+    progress.finish();
+    Ok(Store { dir, vault, pipeline, opened })
+}
+
+/// What opens the key ring, by the configuration.
+fn opener(config: &Config) -> anyhow::Result<Opener> {
+    if let Some(path) = &config.vault.passphrase_file {
+        return Ok(Opener::Passphrase(passphrase(path)?));
+    }
+    Ok(Opener::KeyFile(key_file(config)))
+}
+
+/// The key file, by the configuration.
+pub(crate) fn key_file(config: &Config) -> PathBuf {
+    config.vault.key_file.clone().unwrap_or_else(|| config.store.data.join(KEY_FILE))
+}
+
+fn passphrase(path: &Path) -> anyhow::Result<Secret> {
+    let text = std::fs::read(path)
+        .map(Zeroizing::new)
+        .with_context(|| format!("cannot read the passphrase file `{}`", path.display()))?;
+    // An editor's line end is not part of the passphrase.
+    let trimmed = text.strip_suffix(b"\n").unwrap_or(&text);
+    Ok(Secret::new(trimmed.strip_suffix(b"\r").unwrap_or(trimmed).to_vec()))
+}
