@@ -1,11 +1,11 @@
 //! An identity comes in: sealed first, then logged as a commitment.
 //!
-//! Sealed before logged: an entry must never point at ciphertext that is not on disk yet. What is sealed and then
-//! refused by the state points nowhere; the platform seals it again or the holder's leave destroys it.
+//! Sealed before logged: an entry must never point at ciphertext that is not on disk yet. A link that the state is
+//! bound to refuse is not sealed at all.
 
 use policy::{Field, HolderKind};
 use state::commands::LinkIdentity;
-use state::{AccountId, Command, HolderId, PlatformId};
+use state::{AccountId, Command, HolderId, PlatformId, Reader};
 use storage::Blobs;
 use vault::{HolderRef, Secret, Vault};
 
@@ -42,18 +42,37 @@ pub enum SealError {
 
 /// Seals the identity, durably, and gives the command to submit next. Blocks on the disk.
 ///
+/// When the state is bound to refuse the link, nothing is sealed and the command only fetches the refusal.
+///
 /// # Errors
 /// Those of the vault, or `BeingForgotten`. Nothing is logged then.
 pub fn seal<B: Blobs>(handle: &Handle, vault: &Vault<B>, identity: Identity) -> Result<Command, SealError> {
-    let Identity { platform, account, holder, kind, verified, fields } = identity;
-    if handle.is_being_forgotten(&platform, &holder) {
+    if handle.is_being_forgotten(&identity.platform, &identity.holder) {
         return Err(SealError::BeingForgotten);
     }
-    let named: Vec<(&str, Secret)> =
-        fields.iter().map(|(field, value)| (field.as_str(), value.clone())).collect();
-    let sealed = vault.seal(platform.as_str(), HolderRef(holder.as_str()), &named)?;
-    crash::here(CrashPoint::AfterSeal);
+    let commitment = if is_refused_for_ever(handle.reader(), &identity) {
+        // A seal would replace what this holder has behind another account, for nothing.
+        [0; 32]
+    } else {
+        let named: Vec<(&str, Secret)> =
+            identity.fields.iter().map(|(field, value)| (field.as_str(), value.clone())).collect();
+        let holder = HolderRef(identity.holder.as_str());
+        let sealed = vault.seal(identity.platform.as_str(), holder, &named)?;
+        crash::here(CrashPoint::AfterSeal);
+        sealed.commitment
+    };
+    let Identity { platform, account, holder, kind, verified, fields } = identity;
     let fields = fields.into_iter().map(|(field, _)| field).collect();
-    let commitment = sealed.commitment;
     Ok(Command::LinkIdentity(LinkIdentity { platform, account, holder, fields, commitment, verified, kind }))
+}
+
+/// An account that has left stays so, and one with a holder never gets another: neither link can ever be accepted.
+fn is_refused_for_ever(reader: &Reader, identity: &Identity) -> bool {
+    let account =
+        reader.platform(&identity.platform).and_then(|platform| platform.account(identity.account.key()));
+    account.is_some_and(|account| {
+        let record = account.record();
+        record.left.is_some()
+            || record.identity.as_ref().is_some_and(|linked| linked.holder != identity.holder)
+    })
 }

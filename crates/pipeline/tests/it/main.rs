@@ -6,6 +6,7 @@ mod effects;
 mod faults;
 mod forgetting;
 mod house;
+mod identity;
 mod queue;
 mod restart;
 mod stamps;
