@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use pipeline::Clock;
 use policy::Bundle;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::wiring::Store;
@@ -32,6 +33,8 @@ pub(crate) struct Serving {
     runtime: Runtime,
     stop: watch::Sender<bool>,
     thread: JoinHandle<std::io::Result<()>>,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Serving {
@@ -59,6 +62,11 @@ impl Serving {
             settings,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         });
+        // Heard from here on: a polite stop may come as soon as the address is announced.
+        let (interrupt, terminate) = {
+            let _entered = runtime.enter();
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        };
         let (stop, stopping) = watch::channel(false);
         if let Some(metrics) = metrics {
             let metrics = listen(&runtime, metrics)?;
@@ -76,23 +84,22 @@ impl Serving {
         let thread = std::thread::Builder::new().name("accept".into()).spawn(move || {
             handle.block_on(web::serve(listener, web::router(app), limits, until(stopping)))
         })?;
-        Ok(Self { runtime, stop, thread })
+        Ok(Self { runtime, stop, thread, interrupt, terminate })
     }
 
     /// Waits for Ctrl-C or a polite kill.
     ///
     /// # Errors
-    /// When the server stopped by itself, or signals cannot be waited for.
-    pub(crate) fn wait(&self) -> anyhow::Result<()> {
-        let accepting = &self.thread;
-        self.runtime.block_on(async {
-            let mut polite = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    /// When the server stopped by itself.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
+        let Self { runtime, thread, interrupt, terminate, .. } = self;
+        runtime.block_on(async {
             let mut alive = tokio::time::interval(std::time::Duration::from_secs(1));
             loop {
                 tokio::select! {
-                    interrupted = tokio::signal::ctrl_c() => return interrupted.context("cannot wait for Ctrl-C"),
-                    _ = polite.recv() => return Ok(()),
-                    _ = alive.tick() => if accepting.is_finished() {
+                    _ = interrupt.recv() => return Ok(()),
+                    _ = terminate.recv() => return Ok(()),
+                    _ = alive.tick() => if thread.is_finished() {
                         bail!("the server stopped answering");
                     },
                 }

@@ -69,7 +69,7 @@ impl Demo {
         let platforms = stage.open_platforms(&packs)?;
         let loaded = demo::load(&stage, &platforms, self.accounts)?;
         // Served from here on, so that the links of the story work as they are printed.
-        let serving = Serving::start(
+        let mut serving = Serving::start(
             &store,
             Clock::Manual(stage.clock.clone()),
             packs,

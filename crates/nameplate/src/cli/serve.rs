@@ -53,7 +53,7 @@ impl Serve {
             ..web::Limits::default()
         };
         let settings = config.web_settings()?;
-        let serving = Serving::start(&store, Clock::System, packs, listener, settings, limits, metrics)?;
+        let mut serving = Serving::start(&store, Clock::System, packs, listener, settings, limits, metrics)?;
         talk!(
             "position {}, {} entries replayed; answering on {url}",
             store.opened.position,

@@ -1,20 +1,26 @@
 //! The server as a process: it answers, takes events, survives a kill, stops politely.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::house::House;
 
-struct Server {
+/// A running server.
+pub(crate) struct Server {
     child: Child,
     url: String,
 }
 
 impl Server {
     fn start(house: &House) -> Self {
-        let mut child = house
-            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
+        Self::start_with(house.command(&[]))
+    }
+
+    /// Adds the verb to a command that has everything else.
+    pub(crate) fn start_with(mut command: Command) -> Self {
+        let mut child = command
+            .args(["serve", "--listen", "127.0.0.1:0", "--json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -29,10 +35,19 @@ impl Server {
         Self { child, url: started["url"].as_str().unwrap().to_owned() }
     }
 
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// How it ended by itself.
+    pub(crate) fn ended(mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
     /// SIGTERM, then whether it ended well.
-    fn stop(mut self) -> bool {
+    pub(crate) fn stop(mut self) -> bool {
         let pid = self.child.id().to_string();
-        std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         self.child.wait().unwrap().success()
     }
 }
