@@ -19,6 +19,8 @@ pub struct Limits {
     pub snapshot_bytes: u64,
     /// Snapshots kept; the log is trimmed behind the oldest of them. At least 1.
     pub snapshots_kept: usize,
+    /// Whether closing saves one more snapshot. Without it the next start replays more.
+    pub snapshot_at_close: bool,
     /// Effects kept for readers of the feed. Older ones are gone, and a reader is told so.
     pub effects_kept_max: usize,
     /// How often a tick is logged while the clock runs by itself. `None`: only when someone submits one.
@@ -37,6 +39,7 @@ impl Default for Limits {
             snapshot_entries: 1_000_000,
             snapshot_bytes: 4 << 30,
             snapshots_kept: 2,
+            snapshot_at_close: true,
             effects_kept_max: 100_000,
             tick_every: Some(Duration::from_secs(5)),
             forget_retry: Duration::from_secs(1),

@@ -76,7 +76,7 @@ impl Writer {
             }
             if stop {
                 let _ = self.shared.stopped.set(Arc::from("the server is shutting down"));
-                if self.since_snapshot.entries > 0 {
+                if self.limits.snapshot_at_close && self.since_snapshot.entries > 0 {
                     // A failure is logged inside; the log alone is enough to start again.
                     let _ = self.save_snapshot();
                 }

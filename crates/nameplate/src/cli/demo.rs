@@ -61,7 +61,9 @@ impl Demo {
         }
         wiring::create_ring(&config)?;
         let clock = demo::clock();
-        let store = wiring::open(&config, Clock::Manual(clock.clone()))?;
+        // Nobody starts from a snapshot of a folder that is removed at the end.
+        let limits = pipeline::Limits { snapshot_at_close: temporary.is_none(), ..config.limits() };
+        let store = wiring::open_with(&config, Clock::Manual(clock.clone()), limits)?;
         let stage = Stage { handle: store.handle(), vault: store.vault.clone(), clock };
 
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))?;

@@ -31,6 +31,20 @@ fn a_restart_replays_what_the_snapshot_lacks() {
 }
 
 #[test]
+fn without_a_snapshot_at_the_end_the_whole_log_is_replayed() {
+    let mut house = House::new();
+    house.limits.snapshot_at_close = false;
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    done(&pipeline, follow("ann", "1", NOTICES));
+    pipeline.close();
+    assert!(house.store.snapshots().list().unwrap().is_empty());
+    let (pipeline, opened) = house.open();
+    assert_eq!((opened.snapshot, opened.replayed, opened.position), (None, 2, 2));
+    assert_eq!(count(&pipeline, "ann"), Some(1));
+}
+
+#[test]
 fn the_log_is_trimmed_behind_the_older_of_the_kept_snapshots() {
     let mut house = House::new();
     house.limits.snapshot_entries = 4;
