@@ -68,10 +68,19 @@ impl Store {
 
     /// Starts the server and waits until it answers.
     pub(crate) fn serve(&self, settings: &[(&str, &str)]) -> Result<Server> {
+        self.serve_with("", settings)
+    }
+
+    /// Like [`Store::serve`], with a settings file; platforms are set there and not in the environment.
+    pub(crate) fn serve_with(&self, file: &str, settings: &[(&str, &str)]) -> Result<Server> {
+        let config = self.data.with_extension("toml");
+        std::fs::write(&config, file)?;
         let log = std::fs::File::options().create(true).append(true).open(self.data.with_extension("log"))?;
         let child = Command::new(&self.binary)
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
             .arg(&self.data)
+            .arg("--config")
+            .arg(&config)
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -42,11 +42,10 @@ fn nothing_in_the_open(binary: &Path) -> Result<()> {
 
     let store = Store::init(binary, &data, "canary")?;
     let metrics = free_address()?;
-    let server = store.serve(&[
-        ("NAMEPLATE__LOGGING__FILTER", "trace"),
-        ("NAMEPLATE__SERVER__METRICS_LISTEN", &metrics),
-        ("NAMEPLATE__PLATFORMS__WEIBO__PUBLIC_VIEW_AS", "true"),
-    ])?;
+    let server = store.serve_with(
+        "[platforms.weibo]\npublic_view_as = true\n",
+        &[("NAMEPLATE__LOGGING__FILTER", "trace"), ("NAMEPLATE__SERVER__METRICS_LISTEN", &metrics)],
+    )?;
     let client = server.client();
     let seen = client.page("/p/weibo/market_voice?as=verified")?;
     ensure!(
