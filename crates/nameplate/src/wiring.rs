@@ -56,6 +56,15 @@ pub(crate) fn open(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     open_with(config, clock, config.limits())
 }
 
+/// Opens a store for a verb that only looks: it logs no tick and saves no snapshot.
+///
+/// # Errors
+/// Those of [`open`].
+pub(crate) fn open_to_look(config: &Config) -> anyhow::Result<Store> {
+    let limits = pipeline::Limits { snapshot_at_close: false, tick_every: None, ..config.limits() };
+    open_with(config, Clock::System, limits)
+}
+
 /// Like [`open`], with other limits than those of the configuration.
 ///
 /// # Errors

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use pipeline::Clock;
 use policy::{Surface, Viewer};
 use serde_json::{Value, json};
 use state::{AccountId, AccountRead, PlatformId, moment};
@@ -51,7 +50,7 @@ impl AccountVerb {
 impl Show {
     fn run(self, load: impl Load) -> anyhow::Result<ExitCode> {
         let config = load(self.data)?;
-        let store = wiring::open(&config, Clock::System)?;
+        let store = wiring::open_to_look(&config)?;
         let handle = store.handle();
         let read = platform(handle.reader(), &self.platform)?;
         let account = read

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use followers::AccountNo;
-use pipeline::Clock;
 use state::{AccountId, PlatformId};
 
 use super::{Data, Load, out, platform};
@@ -50,7 +49,7 @@ impl Export {
 impl Counts {
     fn run(self, load: impl Load) -> anyhow::Result<ExitCode> {
         let config = load(self.data)?;
-        let store = wiring::open(&config, Clock::System)?;
+        let store = wiring::open_to_look(&config)?;
         let handle = store.handle();
         let read = platform(handle.reader(), &self.platform)?;
         let accounts = read.counts().accounts;
