@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required, Response,
+    Components, Header, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required, Response,
     ResponseBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
@@ -84,6 +84,12 @@ fn complete(document: &mut OpenApi) {
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     components.schemas.insert(problem::Place::name().into_owned(), problem::Place::schema());
     components.schemas.values_mut().for_each(close);
+    components.parameters.insert("IdempotencyKey".to_owned(), RefOr::T(idempotency_key()));
+    for kind in problem::ALL {
+        let mut response = problem_response(kind.status);
+        response.headers.insert("Nameplate-Position".to_owned(), RefOr::T(position_header()));
+        components.responses.insert(problem_name(kind.status), RefOr::T(response));
+    }
     for item in document.paths.paths.values_mut() {
         for (write, operation) in operations(item) {
             add_problems(operation, write);
@@ -131,12 +137,18 @@ fn add_problems(operation: &mut Operation, write: bool) {
         statuses.push(422);
     }
     for status in statuses {
+        let name = problem_name(status);
         operation
             .responses
             .responses
             .entry(status.to_string())
-            .or_insert_with(|| RefOr::T(problem_response(status)));
+            .or_insert_with(|| RefOr::Ref(Ref::new(format!("#/components/responses/{name}"))));
     }
+}
+
+/// Name of the shared answer for all problems of a status.
+fn problem_name(status: u16) -> String {
+    format!("Problem{status}")
 }
 
 fn problem_response(status: u16) -> Response {
@@ -168,58 +180,66 @@ fn position() -> RefOr<Schema> {
         .into()
 }
 
+fn position_header() -> Header {
+    HeaderBuilder::new()
+        .schema(Some(position()))
+        .description(Some("A position of the log that the answer includes."))
+        .build()
+}
+
 /// Headers and parameters that every secured operation has.
 fn add_headers(operation: &mut Operation, write: bool) {
-    if operation.security.is_none() {
-        return;
-    }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
-            response.headers.insert(
-                "Nameplate-Position".to_owned(),
-                RefOr::T(
-                    HeaderBuilder::new()
-                        .schema(Some(position()))
-                        .description(Some("A position of the log that the answer includes."))
-                        .build(),
-                ),
-            );
+            response.headers.insert("Nameplate-Position".to_owned(), RefOr::T(position_header()));
         }
+    }
+    if operation.security.is_none() {
+        return;
     }
     let parameters = operation.parameters.get_or_insert_default();
     let reads = operation.operation_id.as_deref().is_some_and(|id| READS_BY_POST.contains(&id));
     if write && !reads {
-        parameters.push(RefOr::T(
-            ParameterBuilder::new()
-                .name("Idempotency-Key")
-                .parameter_in(ParameterIn::Header)
-                .required(Required::False)
-                .description(Some("Sent again with the same request, the first answer is given again."))
-                .schema(Some(
-                    ObjectBuilder::new()
-                        .schema_type(SchemaType::Type(Type::String))
-                        .pattern(Some("^[!-~]{1,64}$"))
-                        .min_length(Some(1))
-                        .max_length(Some(64)),
-                ))
-                .build(),
-        ));
-    } else {
-        let about = "The answer must include this position; waits a little, else `not-yet`.";
-        for (name, place) in
-            [("Nameplate-Min-Position", ParameterIn::Header), ("min_position", ParameterIn::Query)]
-        {
-            parameters.push(RefOr::T(
-                ParameterBuilder::new()
-                    .name(name)
-                    .parameter_in(place)
-                    .required(Required::False)
-                    .description(Some(about))
-                    .schema(Some(position()))
-                    .build(),
-            ));
+        let about = operation.description.get_or_insert_default();
+        if !about.is_empty() {
+            about.push_str("\n\n");
         }
+        about.push_str("Takes an `Idempotency-Key` (see `components.parameters`).");
+        return;
     }
+    let about = "The answer must include this position; waits a little, else `not-yet`.";
+    for (name, place) in
+        [("Nameplate-Min-Position", ParameterIn::Header), ("min_position", ParameterIn::Query)]
+    {
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(place)
+            .required(Required::False)
+            .description(Some(about))
+            .schema(Some(position()));
+        parameters.push(RefOr::T(parameter.build()));
+    }
+}
+
+/// The header of writes. It stands in the components and not at each operation: sent along with generated bodies, one
+/// key would name many requests, and the answer to that is `key-reused`.
+fn idempotency_key() -> Parameter {
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A fresh key for each write. Sent again with the same request, the first answer is given again; with \
+             another one, `key-reused`; before the first one is answered, `in-flight`.",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(SchemaType::Type(Type::String))
+                .pattern(Some("^[!-~]{1,64}$"))
+                .min_length(Some(1))
+                .max_length(Some(64)),
+        ))
+        .build()
 }
 
 /// Operations that read although their method is POST: they take no idempotency key.

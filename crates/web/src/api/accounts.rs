@@ -16,7 +16,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request::{self, PathValues};
-use crate::wire::words::{Account, Attribute, Class, Code, HolderKind, Moment, Platform, Standing};
+use crate::wire::words::{Account, Amount, Attribute, Class, Code, HolderKind, Moment, Platform, Standing};
 
 /// Metrics in one set of facts at most.
 const METRICS_MAX: usize = 32;
@@ -55,7 +55,8 @@ pub(crate) struct FactsBody {
 pub(crate) struct Metric {
     metric: Code,
     /// In the unit that the pack states.
-    value: i64,
+    #[schema(inline)]
+    value: Amount,
 }
 
 /// Facts of several accounts.
@@ -378,7 +379,7 @@ async fn set_facts(app: &AppState, platform: PlatformId, items: Vec<FactsItem>) 
         let at = body.at.map_or(now, |at| at.0);
         check_lists(index, &body)?;
         for Metric { metric, value } in body.metrics.unwrap_or_default() {
-            metrics.push(MetricItem { account: account.clone(), metric: metric.0, value, at });
+            metrics.push(MetricItem { account: account.clone(), metric: metric.0, value: value.0, at });
             owners.push(index);
         }
         facts.push(AccountFacts {

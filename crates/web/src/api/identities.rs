@@ -71,7 +71,7 @@ macro_rules! fields {
             $(
                 #[serde(default, deserialize_with = "present")]
                 #[schema(value_type = Option<String>, nullable = false, min_length = 1, max_length = 1000,
-                    pattern = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+$")]
+                    pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
                 $name: Option<Sealable>,
             )*
         }

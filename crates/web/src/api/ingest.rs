@@ -28,7 +28,7 @@ use crate::request;
 use crate::wire::words::Platform;
 
 /// Media types of the body.
-const TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "application/jsonl"];
+const TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "application/jsonl", "text/plain"];
 /// Bytes of a compressed body that are open at once.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Batches of one request on their way through the log at once.
@@ -102,7 +102,7 @@ pub(crate) struct LineResult {
 #[utoipa::path(
     post, path = "/v1/ingest", tag = "ingest", operation_id = "ingest",
     params(IngestQuery),
-    request_body(content = String, content_type = "application/x-ndjson",
+    request_body(content((String = "application/x-ndjson"), (String = "text/plain")),
         description = "At most 16 MiB as sent and 128 MiB after `gzip` or `zstd`; a line at most 4 KiB."),
     security(("key" = ["ingest"])),
     responses((status = 200, description = "Durable; what became of the lines.", body = Answer)),

@@ -24,7 +24,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::{Query, whole};
 use crate::request::{self, PathValues};
-use crate::wire::words::{Account, Attribute, Code, Field, Platform, Surface, Viewer};
+use crate::wire::words::{Account, Attribute, Code, Count, Field, Platform, Round, Seed, Surface, Viewer};
 
 /// Accounts that a filter may name at most.
 const FILTER_ACCOUNTS_MAX: usize = 10_000;
@@ -116,7 +116,7 @@ pub(crate) struct AnswerBody {
     pack: Code,
     rule: Code,
     /// The round that the notice was about.
-    #[schema(value_type = u32, minimum = 1, maximum = 4_294_967_295_u32)]
+    #[schema(inline)]
     round: Round,
     answer: AnswerWord,
     /// With `consent`: each field that may be shown.
@@ -124,19 +124,6 @@ pub(crate) struct AnswerBody {
     fields: Option<Vec<Field>>,
     /// With `consent`: the version of the text that was read.
     text_version: Option<Code>,
-}
-
-/// A round, from 1.
-#[derive(Clone, Copy)]
-pub(crate) struct Round(u32);
-
-impl<'de> Deserialize<'de> for Round {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match u32::deserialize(from)? {
-            0 => Err(serde::de::Error::custom("must be at least 1")),
-            round => Ok(Self(round)),
-        }
-    }
 }
 
 /// What a holder may say.
@@ -205,10 +192,10 @@ pub(crate) async fn post_answer(
         platform: holder.platform.clone(),
         account: holder.account.clone(),
         rule: RuleRef { pack: body.pack.0, rule: body.rule.0 },
-        round: body.round.0,
+        round: body.round.count(),
         answer,
     });
-    let round = body.round.0;
+    let round = body.round.count();
     let name = caller_name(&holder);
     let asked = Asked { caller: name.as_bytes(), action: &[b"post_answer"], body: &taken.bytes.clone() };
     let work = async {
@@ -243,11 +230,11 @@ pub(crate) struct FilterBody {
     #[serde(default)]
     order: OrderWord,
     /// With `order` = `random`: the seed.
-    #[serde(default)]
-    #[schema(maximum = 9_007_199_254_740_991_u64)]
-    seed: u64,
+    #[schema(inline)]
+    seed: Option<Seed>,
     /// Stop when this many followers are left.
-    leave_at: Option<u32>,
+    #[schema(inline)]
+    leave_at: Option<Count>,
 }
 
 /// Who is meant. An empty `all` means everyone, an empty `any` nobody.
@@ -397,9 +384,11 @@ impl FilterBody {
             order: match self.order {
                 OrderWord::Newest => followers::Order::Newest,
                 OrderWord::Oldest => followers::Order::Oldest,
-                OrderWord::Random => followers::Order::Random { seed: self.seed },
+                OrderWord::Random => {
+                    followers::Order::Random { seed: self.seed.map_or(0, |seed| seed.0.unsigned_abs()) }
+                }
             },
-            leave_at: self.leave_at,
+            leave_at: self.leave_at.map(Count::count),
             by: Actor::Holder,
         })
     }

@@ -97,24 +97,33 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// The schema of an account id, exactly: visible ASCII without `/` to 64, or anything without control
-/// characters to 16, and nothing that reads as an IP address.
+/// The schema of an account id, exactly. None of its forms can be an IP address: a text of hexadecimal digits, dots
+/// and colons alone must have no colon, and with digits and dots alone at most two dots.
 pub(crate) fn is_account(text: &str) -> bool {
-    let ascii = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let short = !text.is_empty()
-        && text.len() <= 64
-        && text.chars().count() <= 16
-        && text.chars().all(|c| !c.is_control());
-    (ascii || short) && !text.contains('/') && !reads_as_address(text)
+    if text.is_empty() || text.len() > 64 {
+        return false;
+    }
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') {
+        let other = |byte: u8| !byte.is_ascii_hexdigit() && !matches!(byte, b'.' | b':');
+        return text.bytes().any(other)
+            || !text.contains(':')
+                && (text.bytes().any(|byte| byte.is_ascii_alphabetic())
+                    || text.split('.').count() <= 3 && text.split('.').all(|part| !part.is_empty()));
+    }
+    let length = text.chars().count();
+    text.chars().all(|c| c > ' ' && c != '/' && !('\u{7f}'..='\u{a0}').contains(&c))
+        && text.chars().enumerate().any(|(at, c)| c > '\u{a0}' && at <= 8 && length - at <= 8)
 }
 
-fn reads_as_address(text: &str) -> bool {
-    let parts = text.split('.');
-    let quad = parts.clone().count() == 4
-        && parts.into_iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-    let six = text.contains(':')
-        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-    quad || six
+/// A label cannot be an IP address: it starts with a letter and has no colon, or starts beyond ASCII.
+fn is_label(text: &str) -> bool {
+    let Some(first) = text.chars().next() else { return false };
+    let plain = first.is_ascii_alphabetic()
+        && text.len() <= 80
+        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b':');
+    let wide =
+        first > '\u{a0}' && text.chars().count() <= 20 && text.chars().all(|c| !c.is_control() && c != ':');
+    plain || wide
 }
 
 text!(
@@ -127,9 +136,9 @@ text!(
     /// An account's external id.
     Account, "AccountId", state::AccountId,
     |text| if is_account(text) { state::AccountId::parse(text).ok() } else { None },
-    r"^(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)(?![0-9A-Fa-f.]*:[0-9A-Fa-f:.]*$)(?:[!-.0-~]{1,64}|[^\u0000-\u001f/\u007f-\u009f\ud800-\udfff]{1,16})$",
+    r"^(?:[0-9]+(?:\.[0-9]+){0,2}|[0-9.]*[A-Fa-f][0-9A-Fa-f.]*|[!-.0-~]*[!-\-;-@G-`g-~][!-.0-~]*|[^\u0000-\u0020/\u007f-\u00a0]{0,8}[^\u0000-\u00a0][^\u0000-\u0020/\u007f-\u00a0]{0,7})$",
     1, 64, "An account's id on its platform: up to 64 visible ASCII characters, or up to 16 of any script; \
-            no `/`, no control characters, nothing that reads as an IP address.", "4021",
+            no `/`, no spaces, no control characters, nothing that could be an IP address.", "4021",
     "must be 1 to 64 visible ASCII characters or 1 to 16 of any script, without `/`, and not an IP address"
 );
 text!(
@@ -155,12 +164,11 @@ text!(
 );
 text!(
     /// A short line by an operator.
-    Label, "Label", state::Label,
-    |text| if text.chars().count() <= 20 && !text.trim().is_empty() && !reads_as_address(text) { state::Label::new(text).ok() }
-           else if text.is_ascii() && !text.trim().is_empty() && !reads_as_address(text) { state::Label::new(text).ok() } else { None },
-    r"^(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)(?![0-9A-Fa-f.]*:[0-9A-Fa-f:.]*$)(?:[!-~][ -~]{0,79}|[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff][^\u0000-\u001f\u007f-\u009f\ud800-\udfff]{0,19})$",
-    1, 80, "A short line written by an operator: 80 ASCII characters, or 20 of any script. Never a person's name.", "back end",
-    "must be 1 to 80 ASCII characters or 1 to 20 of any script, without control characters"
+Label, "Label", state::Label,
+    |text| if is_label(text) { state::Label::new(text).ok() } else { None },
+    r"^(?:[A-Za-z][ -9;-~]{0,79}|[^\u0000-\u00a0][^\u0000-\u001f:\u007f-\u009f]{0,19})$",
+    1, 80, "A short line written by an operator: a letter and up to 79 ASCII characters, or 20 of any script; no `:`. Never a person's name.", "back end",
+    "must be a letter and up to 79 ASCII characters, or 1 to 20 of any script, without `:` and control characters"
 );
 
 macro_rules! words {
@@ -228,6 +236,54 @@ words! {
     Attribute, "Attribute", followers::Attribute, "Something that is so or not so of an account.";
 }
 
+/// A whole number within bounds. JSON has numbers that no integer type holds, so the bounds are part of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whole<const MIN: i64, const MAX: i64>(pub(crate) i64);
+
+/// A round of a case, from 1.
+pub(crate) type Round = Whole<1, COUNT_MAX>;
+/// A number of followers.
+pub(crate) type Count = Whole<0, COUNT_MAX>;
+/// The seed of an order by chance.
+pub(crate) type Seed = Whole<0, SAFE_MAX>;
+/// A metric's value.
+pub(crate) type Amount = Whole<{ -SAFE_MAX }, SAFE_MAX>;
+
+/// Largest whole number that every client reads exactly.
+const SAFE_MAX: i64 = (1 << 53) - 1;
+/// Largest count.
+const COUNT_MAX: i64 = u32::MAX as i64;
+
+impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(from)?;
+        if (MIN..=MAX).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(serde::de::Error::custom(format_args!("must be a whole number from {MIN} to {MAX}")))
+        }
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> PartialSchema for Whole<MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::Integer))
+            .minimum(Some(MIN))
+            .maximum(Some(MAX))
+            .into()
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> ToSchema for Whole<MIN, MAX> {}
+
+impl<const MIN: i64> Whole<MIN, COUNT_MAX> {
+    /// As the type of counts.
+    pub(crate) fn count(self) -> u32 {
+        u32::try_from(self.0.max(0)).unwrap_or(u32::MAX)
+    }
+}
+
 /// A moment as RFC 3339 in UTC, milliseconds at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(pub(crate) state::Millis);
@@ -289,15 +345,24 @@ mod tests {
 
     #[test]
     fn account_ids_follow_the_published_pattern() {
+        let wide = "\u{5f20}";
         for (text, fits) in [
             ("4021", true),
             ("did:plc:z72i7hdynmk6r22z27h6tvur", true),
             ("\u{5f20}\u{4e09}", true),
-            (" ", true),
-            ("a b", true),
+            ("name_\u{5f20}", true),
+            ("a_long_name\u{5f20}", false),
+            ("dead.beef", true),
+            ("1.2.3", true),
+            ("fez80:1", true),
+            ("-", true),
             (&"a".repeat(64), true),
-            (&"\u{5f20}".repeat(16), true),
+            (&wide.repeat(16), true),
             ("", false),
+            (" ", false),
+            ("a b", false),
+            (".", false),
+            ("..", false),
             ("a/b", false),
             ("a\u{0}b", false),
             ("\u{85}", false),
@@ -306,12 +371,24 @@ mod tests {
             ("::", false),
             ("fe80::1", false),
             ("fe80:1", false),
-            ("fez80:1", true),
-            ("1.2.3", true),
             (&"a".repeat(65), false),
-            (&"\u{5f20}".repeat(17), false),
+            (&wide.repeat(17), false),
         ] {
             assert_eq!(Account::parse(text).is_some(), fits, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_id_that_the_pattern_takes_is_one_for_the_state() {
+        // Ids at the edges of each form.
+        for text in ["0", "0.0.0", "f", "f.f.f.f", "a::z", "~", "\u{a1}", "1\u{10ffff}"] {
+            assert!(is_account(text) && Account::parse(text).is_some(), "{text:?}");
+        }
+        for text in ["a", "z z", "a.1.1.1", "\u{a1}", "\u{3000}x"] {
+            assert!(is_label(text) && Label::parse(text).is_some(), "{text:?}");
+        }
+        for text in ["", " a", "1.1.1.1", "a::1", "\u{85}"] {
+            assert!(!is_label(text), "{text:?}");
         }
     }
 

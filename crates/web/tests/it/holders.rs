@@ -1,0 +1,112 @@
+//! What a holder sees and does.
+
+use serde_json::{Value, json};
+
+use crate::house::{House, NAME};
+
+#[tokio::test]
+async fn a_holder_sees_the_distance_and_what_others_would_see() {
+    let house = House::new().await;
+    house.activate().await;
+    house.seal("ann", NAME).await;
+    house.follow("ann", &["1", "2"]).await;
+    let status = house.me("GET /v1/me", "ann", Value::Null).await.json();
+    assert_eq!(status["account"]["followers"], 2);
+    let rules = status["rules"].as_array().unwrap();
+    let name = rules.iter().find(|rule| rule["rule"] == "test-2026/name").unwrap();
+    assert_eq!((&name["holds"], &name["distance"]), (&json!(false), &json!(1)));
+    let preview =
+        house.me("GET /v1/me/preview?viewer=verified&surface=profile", "ann", Value::Null).await.json();
+    assert_eq!(preview["fields"], json!([]));
+    assert_eq!(preview["withheld"][0]["reason"], "below_threshold");
+}
+
+#[tokio::test]
+async fn hiding_is_at_once_when_a_consent_is_taken_back() {
+    let house = House::with_a_name().await;
+    assert_eq!(house.see("verified").await.len(), 1);
+    let body = json!({"pack": "test-2026", "rule": "name", "round": 1, "answer": "withdraw"});
+    let answer = house.me("POST /v1/me/answers", "ann", body).await;
+    assert_eq!(answer.says(), "200", "{}", answer.text());
+    assert_eq!(house.see("verified").await, []);
+}
+
+#[tokio::test]
+async fn a_filter_is_previewed_run_and_undone() {
+    let house = House::with_a_name().await;
+    let body = json!({"criteria": {"one_of": ["1", "2"]}, "keep": ["2"]});
+    let preview = house.me("POST /v1/me/filters/preview", "ann", body.clone()).await.json();
+    assert_eq!(
+        (&preview["removed"], &preview["left"], &preview["sample"]),
+        (&json!(1), &json!(2), &json!(["1"]))
+    );
+    let name =
+        preview["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == "test-2026/name").unwrap();
+    assert_eq!(name["holds"], false);
+
+    let ran = house.me("POST /v1/me/filters", "ann", body).await;
+    assert_eq!(ran.says(), "201", "{}", ran.text());
+    let job = ran.json();
+    assert_eq!((&job["followers"], &job["count"], &job["status"]), (&json!(1), &json!(2), &json!("done")));
+    assert_eq!(house.see("verified").await, [], "below the threshold the name is gone at once");
+
+    let location = ran.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(house.me(&format!("GET {location}"), "ann", Value::Null).await.json(), job);
+    assert_eq!(house.me(&format!("GET {location}"), "bob", Value::Null).await.says(), "404 unknown-thing");
+    assert_eq!(house.ask(&format!("operator GET {location}"), Value::Null).await.json(), job);
+
+    let id = job["id"].as_str().unwrap();
+    let undone = house.me(&format!("POST /v1/me/filters/{id}/undo"), "ann", Value::Null).await.json();
+    assert_eq!((&undone["followers"], &undone["count"]), (&json!(1), &json!(3)));
+    let job = house.me(&format!("GET {location}"), "ann", Value::Null).await.json();
+    assert_eq!(job["status"], "undone");
+    let again = house.me(&format!("POST /v1/me/filters/{id}/undo"), "ann", Value::Null).await;
+    assert_eq!(again.says(), "404 unknown-thing filter_not_kept");
+}
+
+#[tokio::test]
+async fn leaving_hides_at_once_and_destroys_what_was_sealed() {
+    let house = House::with_a_name().await;
+    let wrong = house.me("POST /v1/me/leave", "ann", json!({"account": "bob"})).await;
+    assert_eq!(wrong.says(), "409 refused another_account");
+    let left = house.me("POST /v1/me/leave", "ann", json!({"account": "ann"})).await;
+    assert_eq!(left.says(), "200", "{}", left.text());
+    assert_eq!(house.see("verified").await, []);
+    let sealed = house.vault.fields("demo", vault::HolderRef("h-ann")).unwrap();
+    assert_eq!(sealed, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn only_the_platforms_own_signature_opens_the_holders_door() {
+    let house = House::with_a_name().await;
+    let good = json!({"iss": "demo", "sub": "ann", "aud": "nameplate", "exp": 4_102_444_800_u64});
+    let mut cases = vec![(House::token_with(good.clone()), "200")];
+    for (field, value) in [
+        ("iss", json!("other")),
+        ("aud", json!("elsewhere")),
+        ("exp", json!(1)),
+        ("nbf", json!(4_102_444_800_u64)),
+        ("sub", json!("")),
+    ] {
+        let mut claims = good.clone();
+        claims[field] = value;
+        cases.push((House::token_with(claims), "401 bad-token"));
+    }
+    let mut forged = House::token("ann");
+    forged.truncate(forged.len() - 4);
+    forged.push_str("AAAA");
+    cases.push((forged, "401 bad-token"));
+    let unsigned = House::token("ann").replacen(
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9",
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0",
+        1,
+    );
+    assert_ne!(unsigned, House::token("ann"));
+    cases.push((unsigned, "401 bad-token"));
+    cases.push((house.keys["holders"].clone(), "401 bad-token"));
+    for (token, expected) in cases {
+        let mut request = house.request("- GET /v1/me", Value::Null).unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        assert_eq!(house.send(request).await.says(), expected, "{token}");
+    }
+}

@@ -1,0 +1,124 @@
+//! What an operator does: packs with their questions, holds, queues.
+
+use serde_json::{Value, json};
+
+use crate::house::{House, NAME, pack};
+
+fn files() -> Value {
+    pack()
+        .files
+        .into_iter()
+        .map(|(path, bytes)| (path, Value::from(String::from_utf8(bytes).unwrap())))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_pack_is_checked_asked_about_activated_and_taken_out() {
+    let house = House::new().await;
+    let listed = house.ok("operator GET /v1/admin/packs?platform=demo", Value::Null).await.json();
+    assert_eq!(listed["items"][0]["pack"], "test-2026");
+    assert_eq!(listed["items"][0].get("active_since"), None);
+
+    let mut open = files();
+    let rule = open["rules/name.toml"].as_str().unwrap();
+    let rule = rule.replace("period = \"1d\"", "period = \"unspecified\"")
+        + "[ask.\"notice.period\"]\nquestion = \"How long?\"\nsuggestion = \"30d\"\nwhy = \"a month\"\n";
+    open["rules/name.toml"] = rule.into();
+    let report = house.ok("operator POST /v1/admin/packs/check", json!({"files": open})).await.json();
+    assert_eq!(report["usable"], true, "{report}");
+    assert_eq!(report["questions"][0]["suggestion"], "30d", "{report}");
+    let key = report["questions"][0]["key"].as_str().unwrap().to_owned();
+
+    let mut body = json!({"platform": "demo", "files": open});
+    let missing = house.ask("operator POST /v1/admin/packs/activate", body.clone()).await;
+    assert_eq!(missing.says(), "409 refused missing_choice");
+    assert_eq!(missing.json()["errors"][0]["pointer"], format!("/choices/{key}"));
+    body["choices"] = json!({key: "30d"});
+    assert_eq!(house.ok("operator POST /v1/admin/packs/activate", body).await.json()["version"], 1);
+
+    let listed = house.ok("auditor GET /v1/admin/packs?platform=demo", Value::Null).await.json();
+    assert!(listed["items"][0]["active_since"].is_string());
+    let one = house.ok("operator GET /v1/admin/packs/test-2026?platform=demo", Value::Null).await.json();
+    assert_eq!(one["choices"].as_object().unwrap().len(), 1);
+    house.ok("operator DELETE /v1/admin/packs/test-2026?platform=demo", Value::Null).await;
+    let again = house.ask("operator DELETE /v1/admin/packs/test-2026?platform=demo", Value::Null).await;
+    assert_eq!(again.says(), "404 unknown-thing unknown_pack");
+}
+
+#[tokio::test]
+async fn files_that_are_no_pack_are_explained_not_activated() {
+    let house = House::new().await;
+    for files in [
+        json!({}),
+        json!({"pack.toml": "id = "}),
+        json!({"pack.toml": "x"}),
+        json!({"../pack.toml": "x"}),
+        json!({"rules/a.toml": ""}),
+    ] {
+        let refused = house.ask("operator POST /v1/admin/packs/check", json!({"files": files})).await;
+        if refused.status == 200 {
+            assert_eq!(refused.json()["usable"], false, "{files}");
+        } else {
+            assert_eq!(refused.says(), "422 does-not-fit", "{files}");
+        }
+        let body = json!({"platform": "demo", "files": files});
+        let refused = house.ask("operator POST /v1/admin/packs/activate", body).await;
+        assert!(
+            ["409 refused pack_does_not_parse", "422 does-not-fit"].contains(&refused.says().as_str()),
+            "{files}: {}",
+            refused.says()
+        );
+    }
+    let both = json!({"platform": "demo", "files": {}, "pack": "test-2026"});
+    assert_eq!(
+        house.ask("operator POST /v1/admin/packs/activate", both).await.says(),
+        "409 refused pack_or_files"
+    );
+}
+
+#[tokio::test]
+async fn a_hold_beats_every_rule_until_it_is_released() {
+    let house = House::with_a_name().await;
+    let body = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    house.ok("operator POST /v1/admin/holds", body.clone()).await;
+    assert_eq!(house.see("verified").await, []);
+    let twice = house.ask("operator POST /v1/admin/holds", body.clone()).await;
+    assert_eq!(twice.says(), "409 refused already_held");
+    let listed = house.ok("auditor GET /v1/admin/holds/demo/ann", Value::Null).await.json();
+    assert_eq!(listed["items"][0]["reason"], "stalking");
+    assert_eq!(listed["items"][0]["by"], "operator");
+    house.ok("operator POST /v1/admin/holds/release", body).await;
+    assert_eq!(house.see("verified").await[0].1, NAME);
+}
+
+#[tokio::test]
+async fn the_queue_of_cases_is_paged() {
+    let house = House::new().await;
+    house.activate().await;
+    for account in ["a", "b", "c"] {
+        house.seal(account, NAME).await;
+        house.follow(account, &["1", "2", "3"]).await;
+    }
+    house.tick().await;
+    let mut accounts = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("operator GET /v1/admin/cases?platform=demo&status=noticed&limit=2{cursor}");
+        let page = house.ok(&path, Value::Null).await.json();
+        for item in page["items"].as_array().unwrap() {
+            assert_eq!(item["case"]["rule"], "test-2026/name");
+            accounts.push(item["account"].as_str().unwrap().to_owned());
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    accounts.sort();
+    assert_eq!(accounts, ["a", "b", "c"]);
+    let none = house
+        .ok("operator GET /v1/admin/cases?platform=demo&rule=test-2026/region", Value::Null)
+        .await
+        .json();
+    assert_eq!((&none["items"], &none["complete"]), (&json!([]), &json!(true)));
+}
