@@ -4,6 +4,7 @@ mod archive;
 mod cli;
 mod config;
 mod demo;
+mod memory;
 mod packs;
 mod progress;
 mod server;
@@ -27,6 +28,7 @@ macro_rules! talk {
 }
 
 fn main() -> ExitCode {
+    memory::keep_to_itself();
     let cli = cli::Cli::parse();
     match cli::run(cli) {
         Ok(code) => code,
