@@ -108,6 +108,16 @@ impl Store {
     }
 }
 
+/// A root key and the hash of it that the settings take.
+pub(crate) fn root_key(binary: &Path) -> Result<(String, String)> {
+    let made: Value =
+        serde_json::from_str(&output(Command::new(binary).args(["config", "root-key", "--json"]))?)?;
+    let text = |name: &str| {
+        made[name].as_str().map(str::to_owned).with_context(|| format!("no root `{name}` was made"))
+    };
+    Ok((text("key")?, text("sha256")?))
+}
+
 /// A loopback address with a port that was free a moment ago.
 pub(crate) fn free_address() -> Result<String> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
@@ -145,6 +155,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// The same server, another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
     /// Status and JSON of a GET.
     pub(crate) fn get(&self, path: &str) -> Result<(u16, Value)> {
         let request = self.agent.get(format!("{}{path}", self.url)).header("authorization", self.bearer());

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{output, python, release_binary, scratch};
-use crate::server::Store;
+use crate::server::{Store, root_key};
 
 /// Requests that must have been made, over the three runs.
 const EXAMPLES_MIN: u64 = 5_000;
@@ -56,15 +56,13 @@ pub(crate) fn show() -> Result<()> {
     let made: serde_json::Value =
         serde_json::from_str(&output(Command::new(bin.join("python")).args(["-c", TOKEN]))?)?;
     let text = |name: &str| made[name].as_str().with_context(|| format!("no `{name}` was made"));
-    let root: serde_json::Value =
-        serde_json::from_str(&output(Command::new(&binary).args(["config", "root-key", "--json"]))?)?;
-    let root = |name: &str| root[name].as_str().with_context(|| format!("no root `{name}` was made"));
+    let (root, root_sha256) = root_key(&binary)?;
 
     let server = store.serve_with(
         &format!("[platforms.fuzz]\nholder_key = \"{}\"\n", text("public")?),
         &[
             ("NAMEPLATE__QUEUE__TICK_SECONDS", "1"),
-            ("NAMEPLATE__SERVER__ROOT_KEY_SHA256", root("sha256")?),
+            ("NAMEPLATE__SERVER__ROOT_KEY_SHA256", &root_sha256),
             ("NAMEPLATE__LOGGING__FILTER", "warn"),
         ],
     )?;
@@ -75,7 +73,7 @@ pub(crate) fn show() -> Result<()> {
     let mut examples = 0;
     for run in RUNS {
         let bearer = match run.caller {
-            "root" => root("key")?,
+            "root" => &root,
             "token" => text("token")?,
             _ => &store.key,
         };

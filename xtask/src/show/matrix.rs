@@ -38,7 +38,10 @@ fn nothing_in_the_open(binary: &Path) -> Result<()> {
     )?;
     fs::write(folder.join("demo.json"), &told)?;
     let story: Value = serde_json::from_str(&told).context("what the demo printed")?;
-    let shown = told.contains(NAMES[0]) || story["summary"].to_string().contains(NAMES[0]);
+    ensure!(
+        story["summary"].to_string().contains(NAMES[0]),
+        "the story showed no name, so the search would prove nothing"
+    );
 
     let store = Store::init(binary, &data, "canary")?;
     let metrics = free_address()?;
@@ -101,7 +104,6 @@ fn nothing_in_the_open(binary: &Path) -> Result<()> {
             search(&file, name, &mut searched)?;
         }
     }
-    ensure!(shown || story["lines"].is_array(), "the demo told no story");
     println!(
         "{} files, {} bytes of data, logs and metrics searched: no name that was loaded is among them",
         searched.0, searched.1
