@@ -1,6 +1,6 @@
 //! The bare peer of the HTTP comparison: the same framework, the same bytes, nothing else.
 //!
-//! `bare FILE CONTENT-TYPE` serves the file's bytes at `/` on a free loopback port, which it prints first. It has the
+//! `bench-http FILE CONTENT-TYPE` serves the file's bytes at `/` on a free loopback port, which it prints first. It has the
 //! same allocator, runtime and framework as Nameplate, so what differs is Nameplate's own work.
 
 #![expect(clippy::print_stdout, reason = "the port is the one thing its caller needs to know")]

@@ -42,7 +42,7 @@ pub(crate) fn show() -> Result<()> {
     let body = server.client().page(path)?;
     let same = folder.join("answer.json");
     fs::write(&same, &body)?;
-    let mut bare = Command::new(target().join("release").join("bare"))
+    let mut bare = Command::new(target().join("release").join("bench-http"))
         .arg(&same)
         .arg("application/json")
         .stdout(Stdio::piped())
