@@ -40,6 +40,20 @@ pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Re
     run(&mut command)
 }
 
+/// Runs tests and fails when one fails, or when none ran: a filter that names nothing proves nothing.
+pub(crate) fn cargo_test(arguments: &[&str]) -> Result<u64> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let printed = output(command.current_dir(root()).arg("test").args(arguments))?;
+    let passed = |line: &str| -> Option<u64> {
+        line.strip_prefix("test result: ok. ")?.split_whitespace().next()?.parse().ok()
+    };
+    let passed: u64 = printed.lines().filter_map(passed).sum();
+    if passed == 0 {
+        bail!("`cargo test {}` ran no test", arguments.join(" "));
+    }
+    Ok(passed)
+}
+
 /// Runs a command to its end and fails, naming it, when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);

@@ -8,13 +8,13 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use simulator::Random;
 
 use crate::process::{Running, cargo, debian, output, release_binary, scratch, target};
-use crate::server::Store;
+use crate::server::{Client, Store};
 
 const EVENTS: usize = 3_000_000;
 const BODY: usize = 50_000;
@@ -23,6 +23,8 @@ const ACCOUNTS: u64 = 1_000_000;
 /// Alternating rounds of each peer; the median counts.
 const ROUNDS: usize = 5;
 const SECONDS: &str = "4s";
+
+const LOOKUP: &str = "/v1/nameplates/load/17?viewer=verified&surface=profile";
 
 const INGEST_MIN: f64 = 300_000.0;
 const LOOKUP_RATIO_MIN: f64 = 0.70;
@@ -35,11 +37,16 @@ pub(crate) fn show() -> Result<()> {
     cargo(&["build", "--release", "--quiet", "-p", "bench-http"])?;
     let folder = scratch("speed")?;
     let store = Store::init(&binary, &folder.join("data"), "load")?;
-    let server = store.serve(&[("NAMEPLATE__LOGGING__FILTER", "warn")])?;
+    store.activate_followers_only(2)?;
+    let server =
+        store.serve(&[("NAMEPLATE__LOGGING__FILTER", "warn"), ("NAMEPLATE__QUEUE__TICK_SECONDS", "1")])?;
+    let identity =
+        br#"{"holder":"h","kind":"person","verified":true,"fields":{"legal_name":"Fictional Holder 17"}}"#;
+    let (status, answer) = server.client().put("/v1/identities/load/17", "application/json", identity)?;
+    ensure!(status == 200 || status == 201, "the intake of an identity answers {status}: {answer}");
     let ingest = ingest(&server)?;
 
-    let path = "/v1/nameplates/load/17?viewer=verified&surface=profile";
-    let body = server.client().page(path)?;
+    let body = a_shown_name(&server.client())?;
     let same = folder.join("answer.json");
     fs::write(&same, &body)?;
     let mut bare = Command::new(target().join("release").join("bench-http"))
@@ -52,7 +59,7 @@ pub(crate) fn show() -> Result<()> {
     BufReader::new(bare.stdout.take().context("the bare peer has no standard output")?)
         .read_line(&mut address)?;
     let _bare = Running(bare);
-    let ours = format!("{}{path}", server.url);
+    let ours = format!("{}{LOOKUP}", server.url);
     let theirs = format!("http://{}/", address.trim());
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
@@ -84,6 +91,19 @@ pub(crate) fn show() -> Result<()> {
     );
     ensure!(ingest >= INGEST_MIN, "{ingest:.0} events/s, {INGEST_MIN:.0} are asked for");
     Ok(())
+}
+
+/// Waits until the account's name is shown: the lookup must open a sealed name, not say that there is none.
+fn a_shown_name(client: &Client) -> Result<String> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let body = client.page(LOOKUP)?;
+        if body.contains("Fictional Holder") {
+            return Ok(body);
+        }
+        ensure!(Instant::now() < deadline, "no name is shown after its notice period: {body}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 /// Posts prepared bodies from two connections; returns events a second.
