@@ -118,10 +118,16 @@ catalogue! {
 pub(crate) struct Problem {
     /// Entry of the catalogue.
     pub(crate) kind: &'static Kind,
+    // Boxed: most results are no problem, and pay for its size all the same.
+    said: Box<Said>,
+}
+
+#[derive(Debug)]
+struct Said {
     detail: String,
     code: Option<&'static str>,
     errors: Vec<Place>,
-    extra: Option<(HeaderName, HeaderValue)>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 /// One place in the request that does not fit.
@@ -164,27 +170,28 @@ pub(crate) struct ProblemBody<'a> {
 impl Problem {
     /// A problem of `kind`. `detail` is public: lower case, no full stop, and nothing that came from a person.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), code: None, errors: Vec::new(), extra: None }
+        let said = Said { detail: detail.into(), code: None, errors: Vec::new(), header: None };
+        Self { kind, said: Box::new(said) }
     }
 
     /// Names the place that does not fit. `pointer` must be the server's own word for it.
     #[must_use]
     pub(crate) fn at(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        self.errors.push(Place { pointer: pointer.into(), detail: detail.into() });
+        self.said.errors.push(Place { pointer: pointer.into(), detail: detail.into() });
         self
     }
 
     /// Adds the stable word of a refusal.
     #[must_use]
     pub(crate) fn code(mut self, code: &'static str) -> Self {
-        self.code = Some(code);
+        self.said.code = Some(code);
         self
     }
 
     /// Adds a header, such as `Allow` or `Retry-After`.
     #[must_use]
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.extra = Some((name, value));
+        self.said.header = Some((name, value));
         self
     }
 
@@ -202,7 +209,7 @@ impl Problem {
 
     /// The sentence about this occurrence.
     pub(crate) fn detail(&self) -> &str {
-        &self.detail
+        &self.said.detail
     }
 
     /// The document as bytes.
@@ -211,9 +218,9 @@ impl Problem {
             kind: format!("/errors/{}", self.kind.slug),
             title: self.kind.title,
             status: self.kind.status,
-            detail: &self.detail,
-            code: self.code,
-            errors: &self.errors,
+            detail: &self.said.detail,
+            code: self.said.code,
+            errors: &self.said.errors,
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -233,7 +240,7 @@ impl IntoResponse for Problem {
         if self.kind.status == 401 {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"nameplate\""));
         }
-        if let Some((name, value)) = self.extra {
+        if let Some((name, value)) = self.said.header {
             headers.insert(name, value);
         }
         answer

@@ -558,7 +558,7 @@ pub(crate) async fn undo_filter(
 pub(crate) struct LeftAnswer {
     #[schema(minimum = 1)]
     position: u64,
-    /// Always true: nothing is shown any more, and the keys are destroyed.
+    /// Always true: nothing is shown any more; the keys are destroyed unless the holder has another account here.
     left: bool,
 }
 
@@ -571,7 +571,7 @@ pub(crate) struct LeaveBody {
     account: Account,
 }
 
-/// Leaves for good: nothing is shown from now on, and what was sealed is destroyed.
+/// Leaves for good: nothing is shown from now on, and what was sealed goes with the holder's last account.
 #[utoipa::path(
     post, path = "/v1/me/leave", tag = "me", operation_id = "leave",
     request_body = LeaveBody,

@@ -44,7 +44,7 @@ fn query_value(name: &str, account: &str, viewer: &str, surface: &str, dice: u32
         "account" => account.into(),
         "viewer" | "as" => viewer.into(),
         "surface" => surface.into(),
-        "explain" => (dice % 2 == 0).to_string(),
+        "explain" => (dice.is_multiple_of(2)).to_string(),
         "limit" => (dice % 1000 + 1).to_string(),
         "results" => "all".into(),
         _ => return None,
@@ -67,7 +67,7 @@ fn body(path: &str, account: &str, viewer: &str, surface: &str, dice: u32) -> Va
         }
         "/v1/me/filters" | "/v1/me/filters/preview" => json!({"criteria": {"one_of": [account]}}),
         // A name where none belongs: the refusal must not repeat it.
-        "/v1/identities/{platform}/{account}" if dice % 2 == 0 => {
+        "/v1/identities/{platform}/{account}" if dice.is_multiple_of(2) => {
             json!({"holder": "h", "kind": "person", "verified": true, "fields": {(MARKS[0]): MARKS[1]}})
         }
         "/v1/identities/{platform}/{account}" => {
