@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::{output, python, release_binary, scratch};
-use crate::server::{Store, root_key};
+use crate::process::{output, python, release_binary, root, scratch};
+use crate::server::{self, Store};
 
 /// Requests that must have been made, over the three runs.
 const EXAMPLES_MIN: u64 = 5_000;
@@ -29,22 +29,37 @@ print(json.dumps({
 }))
 "#;
 
-/// Who calls, and what only they can reach.
+/// Who calls, what only they can reach, and whether the platform and account are given or made up like the rest.
 struct Run {
-    caller: &'static str,
+    name: &'static str,
+    caller: Caller,
     paths: &'static [&'static str],
-    examples: u32,
+    given: bool,
 }
 
+enum Caller {
+    Key,
+    Root,
+    Holder,
+}
+
+const NOT_THE_KEYS: &str = "^/v1/me|^/v1/admin/(platforms|ticks)";
 const RUNS: &[Run] = &[
+    Run { name: "key", caller: Caller::Key, paths: &["--exclude-path-regex", NOT_THE_KEYS], given: false },
     Run {
-        caller: "key",
-        paths: &["--exclude-path-regex", "^/v1/me|^/v1/admin/(platforms|ticks)"],
-        examples: 50,
+        name: "key-given",
+        caller: Caller::Key,
+        paths: &["--exclude-path-regex", NOT_THE_KEYS],
+        given: true,
     },
-    Run { caller: "root", paths: &["--include-path-regex", "^/v1/admin/(platforms|ticks)"], examples: 50 },
-    Run { caller: "token", paths: &["--include-path-regex", "^/v1/me"], examples: 50 },
+    Run { name: "root", caller: Caller::Root, paths: &["--include-path-regex", "^/v1/admin"], given: false },
+    Run { name: "holder", caller: Caller::Holder, paths: &["--include-path-regex", "^/v1/me"], given: false },
 ];
+/// Requests made for each operation in the fuzzing phase; the other phases add theirs.
+const EXAMPLES: &str = "50";
+/// Read by schemathesis in its working folder: a platform and an account that are there.
+const GIVEN: &str =
+    "[parameters]\n\"path.platform\" = \"fuzz\"\n\"query.platform\" = \"fuzz\"\n\"path.account\" = \"ann\"\n";
 
 /// Runs the whole piece.
 pub(crate) fn show() -> Result<()> {
@@ -56,7 +71,7 @@ pub(crate) fn show() -> Result<()> {
     let made: serde_json::Value =
         serde_json::from_str(&output(Command::new(bin.join("python")).args(["-c", TOKEN]))?)?;
     let text = |name: &str| made[name].as_str().with_context(|| format!("no `{name}` was made"));
-    let (root, root_sha256) = root_key(&binary)?;
+    let (root_key, root_sha256) = server::root_key(&binary)?;
 
     let server = store.serve_with(
         &format!("[platforms.fuzz]\nholder_key = \"{}\"\n", text("public")?),
@@ -73,9 +88,9 @@ pub(crate) fn show() -> Result<()> {
     let mut examples = 0;
     for run in RUNS {
         let bearer = match run.caller {
-            "root" => &root,
-            "token" => text("token")?,
-            _ => &store.key,
+            Caller::Key => &store.key,
+            Caller::Root => &root_key,
+            Caller::Holder => text("token")?,
         };
         examples += schemathesis(&bin, &server.url, bearer, run, &folder)?;
     }
@@ -90,19 +105,14 @@ pub(crate) fn show() -> Result<()> {
 }
 
 fn schemathesis(bin: &Path, url: &str, bearer: &str, run: &Run, folder: &Path) -> Result<u64> {
-    let report = folder.join(format!("{}.txt", run.caller));
+    let report = folder.join(format!("{}.txt", run.name));
+    std::fs::write(folder.join("schemathesis.toml"), if run.given { GIVEN } else { "" })?;
     let printed = Command::new(bin.join("schemathesis"))
         .current_dir(folder)
+        .env("SCHEMATHESIS_HOOKS", root().join("xtask").join("python").join("hooks.py"))
         .args(["run", &format!("{url}/openapi.json"), "--url", url])
         .args(["--header", &format!("Authorization: Bearer {bearer}"), "--checks", "all"])
-        .args([
-            "--max-examples",
-            &run.examples.to_string(),
-            "--seed",
-            SEED,
-            "--continue-on-failure",
-            "--no-color",
-        ])
+        .args(["--max-examples", EXAMPLES, "--seed", SEED, "--continue-on-failure", "--no-color"])
         .args(run.paths)
         .stdout(std::fs::File::create(&report)?)
         .status()?;
@@ -118,8 +128,8 @@ fn schemathesis(bin: &Path, url: &str, bearer: &str, run: &Run, folder: &Path) -
     if !printed.success() {
         let tail: Vec<&str> = text.lines().rev().take(80).collect();
         eprintln!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
-        bail!("schemathesis found failures as `{}`; all of them are in `{}`", run.caller, report.display());
+        bail!("schemathesis found failures as `{}`; all of them are in `{}`", run.name, report.display());
     }
-    println!("{:<6} {made} requests", run.caller);
+    println!("{:<10} {made} requests", run.name);
     Ok(made)
 }
