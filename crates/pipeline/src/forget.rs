@@ -1,9 +1,10 @@
-//! Keys of those who left are destroyed here, after the leave is logged and applied.
+//! Keys of holders whose last account left are destroyed here, after the leave is logged and applied.
 //!
-//! A leave is on a list from the moment it is applied until its keys are gone, and the list is saved with each
-//! snapshot. Whatever the process dies at, a restart finds the leave on the list or in the replayed tail.
+//! Such a holder is on a list from the moment the leave is applied until the keys are gone, and the list is saved with each
+//! snapshot. Whatever the process dies at, a restart finds the holder on the list or the leave in the replayed tail. A
+//! holder who is linked again meanwhile is taken off the list and keeps what was sealed for that.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -42,18 +43,25 @@ pub(crate) type Holder = (PlatformId, HolderId);
 /// An answer that waits until the keys are gone.
 pub(crate) type Reply = Option<(oneshot::Sender<Result<Outcome, SubmitError>>, Outcome)>;
 
-/// The list of holders whose keys must go.
+/// To destroy the keys of a holder, because of the leave at a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) holder: Holder,
+    pub(crate) position: u64,
+}
+
+/// The list of holders whose keys must go, with the position of the leave.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pending(Arc<Mutex<BTreeSet<Holder>>>);
+pub(crate) struct Pending(Arc<Mutex<BTreeMap<Holder, u64>>>);
 
 impl Pending {
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<Holder>> {
-        // A set is whole after every call on it, so a panic elsewhere leaves nothing half-done.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Holder, u64>> {
+        // A map is whole after every call on it, so a panic elsewhere leaves nothing half-done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add(&self, holder: Holder) {
-        self.lock().insert(holder);
+    pub(crate) fn add(&self, Order { holder, position }: Order) {
+        self.lock().insert(holder, position);
     }
 
     pub(crate) fn remove(&self, holder: &Holder) {
@@ -61,17 +69,30 @@ impl Pending {
     }
 
     pub(crate) fn contains(&self, holder: &Holder) -> bool {
-        self.lock().contains(holder)
+        self.lock().contains_key(holder)
+    }
+
+    /// Does the order still stand? Not once the holder is linked again.
+    fn stands(&self, order: &Order) -> bool {
+        self.lock().get(&order.holder) == Some(&order.position)
+    }
+
+    /// The order is carried out. One that came after it stands.
+    fn carried_out(&self, order: &Order) {
+        let mut pending = self.lock();
+        if pending.get(&order.holder) == Some(&order.position) {
+            pending.remove(&order.holder);
+        }
     }
 
     pub(crate) fn list(&self) -> Vec<Holder> {
-        self.lock().iter().cloned().collect()
+        self.lock().keys().cloned().collect()
     }
 }
 
 /// The thread that destroys keys, so that a slow disk there never holds up the writer.
 pub(crate) struct Forgetter {
-    work: Option<Sender<(Holder, Reply)>>,
+    work: Option<Sender<(Order, Reply)>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -82,7 +103,7 @@ impl Forgetter {
             keys.forget(&holder.0, &holder.1).map_err(|error| OpenError::Forget(error.to_string().into()))?;
             pending.remove(&holder);
         }
-        // Unbounded, but each element is on the pending list and each is one account's only leave.
+        // Unbounded, but each element is on the pending list and each is a holder's last leave.
         let (work, inbox) = channel();
         let thread = std::thread::Builder::new()
             .name("forgetter".into())
@@ -91,10 +112,10 @@ impl Forgetter {
         Ok(Self { work: Some(work), thread: Some(thread) })
     }
 
-    pub(crate) fn forget(&self, holder: Holder, reply: Reply) {
+    pub(crate) fn forget(&self, order: Order, reply: Reply) {
         if let Some(work) = &self.work {
             // The thread only ends when this sender is dropped; were it gone, the list still has the holder.
-            let _ = work.send((holder, reply));
+            let _ = work.send((order, reply));
         }
     }
 
@@ -107,8 +128,8 @@ impl Forgetter {
     }
 }
 
-fn run(keys: &dyn Forget, pending: &Pending, inbox: &Receiver<(Holder, Reply)>, retry: Duration) {
-    let mut failed: Vec<Holder> = Vec::new();
+fn run(keys: &dyn Forget, pending: &Pending, inbox: &Receiver<(Order, Reply)>, retry: Duration) {
+    let mut failed: Vec<Order> = Vec::new();
     loop {
         let next = if failed.is_empty() {
             inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -116,19 +137,19 @@ fn run(keys: &dyn Forget, pending: &Pending, inbox: &Receiver<(Holder, Reply)>, 
             inbox.recv_timeout(retry)
         };
         match next {
-            Ok((holder, reply)) => match destroy(keys, pending, &holder) {
+            Ok((order, reply)) => match destroy(keys, pending, &order) {
                 Ok(()) => answer(reply, None),
                 Err(why) => {
                     tracing::error!(%why, "keys of someone who left are not destroyed yet");
-                    failed.push(holder);
+                    failed.push(order);
                     answer(reply, Some(why));
                 }
             },
-            Err(RecvTimeoutError::Timeout) => failed.retain(|holder| destroy(keys, pending, holder).is_err()),
+            Err(RecvTimeoutError::Timeout) => failed.retain(|order| destroy(keys, pending, order).is_err()),
             Err(RecvTimeoutError::Disconnected) => {
-                for holder in &failed {
+                for order in &failed {
                     // Still on the list when it fails again: the next start does it.
-                    let _ = destroy(keys, pending, holder);
+                    let _ = destroy(keys, pending, order);
                 }
                 return;
             }
@@ -136,11 +157,16 @@ fn run(keys: &dyn Forget, pending: &Pending, inbox: &Receiver<(Holder, Reply)>, 
     }
 }
 
-fn destroy(keys: &dyn Forget, pending: &Pending, holder: &Holder) -> Result<(), Arc<str>> {
+fn destroy(keys: &dyn Forget, pending: &Pending, order: &Order) -> Result<(), Arc<str>> {
     crash::here(CrashPoint::BeforeForget);
-    keys.forget(&holder.0, &holder.1).map_err(|error| Arc::from(error.to_string()))?;
+    // Linked again since: what is sealed now stands behind an account, as it would after a restart.
+    if !pending.stands(order) {
+        return Ok(());
+    }
+    let (platform, holder) = &order.holder;
+    keys.forget(platform, holder).map_err(|error| Arc::from(error.to_string()))?;
     crash::here(CrashPoint::AfterForget);
-    pending.remove(holder);
+    pending.carried_out(order);
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::clock::{Clock, Stamper};
 use crate::effects::Feed;
 use crate::error::OpenError;
-use crate::forget::{Forget, Forgetter, Pending};
+use crate::forget::{Forget, Forgetter, Order, Pending};
 use crate::handle::{Handle, Shared};
 use crate::limits::Limits;
 use crate::writer::{SinceSnapshot, Writer};
@@ -183,7 +183,6 @@ fn recover(
     if last < start {
         return Err(OpenError::LogEndsEarly { last, snapshot: start });
     }
-    let reader = recovered.machine.reader();
     for record in log.read_from(start + 1)? {
         let (position, record) = record?;
         if position != recovered.machine.position() + 1 {
@@ -191,7 +190,7 @@ fn recover(
         }
         let entry = record::decode(position, &record).map_err(|why| OpenError::Entry { position, why })?;
         recovered.last_ms = entry.at.0;
-        apply::apply(&mut recovered.machine, &reader, &recovered.pending, &entry);
+        apply::apply(&mut recovered.machine, &recovered.pending, &entry);
         recovered.feed.extend(recovered.machine.take_effects());
         recovered.since_snapshot.entries += 1;
         recovered.since_snapshot.bytes += record.len() as u64;
@@ -216,7 +215,10 @@ fn load(
         match loaded {
             Ok(loaded) if loaded.machine.position() == position => {
                 let pending = Pending::default();
-                loaded.pending.into_iter().for_each(|holder| pending.add(holder));
+                for holder in loaded.pending {
+                    // Which leave it was no longer matters: it is done before anything new comes.
+                    pending.add(Order { holder, position });
+                }
                 return Ok(Recovered {
                     last_ms: loaded.machine.reader().clock().0,
                     machine: loaded.machine,

@@ -137,9 +137,8 @@ impl Writer {
         let mut answers = Vec::with_capacity(commands.len());
         for (position, submitted) in (first..).zip(commands) {
             let entry = Entry { position, at: Millis(at_ms), command: submitted.command };
-            let (outcome, leaving) =
-                apply::apply(&mut self.machine, &self.shared.reader, &self.shared.pending, &entry);
-            answers.push((submitted.reply, outcome, leaving));
+            let (outcome, forget) = apply::apply(&mut self.machine, &self.shared.pending, &entry);
+            answers.push((submitted.reply, outcome, forget));
         }
         let effects = self.machine.take_effects();
         if !effects.is_empty() {
@@ -148,9 +147,9 @@ impl Writer {
         self.applied.send_replace(last);
 
         crash::here(CrashPoint::BeforeReply);
-        for (reply, outcome, leaving) in answers {
-            match leaving {
-                Some(holder) => self.forgetter.forget(holder, reply.map(|reply| (reply, outcome))),
+        for (reply, outcome, forget) in answers {
+            match forget {
+                Some(order) => self.forgetter.forget(order, reply.map(|reply| (reply, outcome))),
                 // Nobody may be waiting any more; the command stands all the same.
                 None => drop(reply.map(|reply| reply.send(Ok(outcome)))),
             }

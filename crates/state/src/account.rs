@@ -59,6 +59,18 @@ pub struct Identity {
     pub at: Millis,
 }
 
+impl Identity {
+    /// Is it the same identity, whenever each was logged?
+    pub(crate) fn says_the_same_as(&self, other: &Identity) -> bool {
+        let Identity { holder, fields, commitment, verified, kind, at: _ } = self;
+        *holder == other.holder
+            && *fields == other.fields
+            && *commitment == other.commitment
+            && *verified == other.verified
+            && *kind == other.kind
+    }
+}
+
 /// A safety stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldPlaced {

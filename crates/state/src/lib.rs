@@ -40,6 +40,7 @@ mod effect;
 mod event_ids;
 mod hash;
 mod history;
+mod holders;
 mod ids;
 mod lifecycle;
 mod limits;

@@ -2,7 +2,7 @@
 //!
 //! A refusal is an answer, not a failure: the entry stays in the log and replays to the same refusal.
 
-use crate::ids::{Code, KeyId, PlatformId, RuleRef};
+use crate::ids::{Code, HolderId, KeyId, PlatformId, RuleRef};
 
 /// The answer to one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,11 @@ pub enum Done {
         round: u32,
         /// Is the name shown from now on, by this answer?
         showing: bool,
+    },
+    /// The account has left.
+    Left {
+        /// The holder whose keys must be destroyed: this was the last account the holder stood behind.
+        forget: Option<HolderId>,
     },
     /// A tick was processed.
     Ticked {

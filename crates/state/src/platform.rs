@@ -17,6 +17,7 @@ use crate::directory::{Column, Directory};
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event_ids::EventIds;
 use crate::history::{Cause, History};
+use crate::holders::Holders;
 use crate::ids::{AccountId, AccountKey, Label, PlatformId};
 use crate::limits::Limits;
 use crate::outcome::Refusal;
@@ -99,6 +100,7 @@ pub(crate) struct Platform {
     pub(crate) attributes: Vec<u64>,
     pub(crate) event_ids: EventIds,
     pub(crate) left: BTreeSet<u32>,
+    pub(crate) holders: Holders,
     pub(crate) levels: Levels,
     /// Accounts that the next tick looks at.
     pub(crate) moved: BTreeSet<u32>,
@@ -143,6 +145,7 @@ impl Platform {
             attributes: Vec::new(),
             event_ids: EventIds::default(),
             left: BTreeSet::new(),
+            holders: Holders::default(),
             levels: Levels::default(),
             moved: BTreeSet::new(),
             look_at_all: false,

@@ -4,7 +4,7 @@
 
 use policy::Millis;
 
-use crate::account::AccountRecord;
+use crate::account::{AccountRecord, Identity};
 use crate::case::{Case, Status};
 use crate::machine::{Broken, Machine};
 use crate::platform::Platform;
@@ -43,6 +43,31 @@ fn check_platform(p: &Platform, clock: Millis) -> Result<(), Broken> {
         }
         check_record(&record, clock).map_err(|promise| broken(account(), promise.to_owned()))?;
         check_timers(p, slot.no, &record).map_err(|promise| broken(account(), promise.to_owned()))?;
+        if let Some(identity) = &record.identity
+            && !p.holders.accounts(&identity.holder).any(|no| no == slot.no)
+        {
+            return Err(broken(account(), "a holder's accounts are known".into()));
+        }
+    }
+    check_holders(p).map_err(|(no, promise)| broken(p.shared.name(no).to_string(), promise.to_owned()))
+}
+
+/// Who is said to be behind an account is, and with the very identity that is behind the holder's other accounts.
+fn check_holders(p: &Platform) -> Result<(), (u32, &'static str)> {
+    for (holder, accounts) in p.holders.iter() {
+        let mut first: Option<Identity> = None;
+        for no in accounts {
+            let record = p.shared.record(*no);
+            let Some(identity) = record.identity.as_ref().filter(|identity| identity.holder == *holder)
+            else {
+                return Err((*no, "a holder has no account but the linked ones"));
+            };
+            match &first {
+                None => first = Some(identity.clone()),
+                Some(first) if first.says_the_same_as(identity) => {}
+                Some(_) => return Err((*no, "all accounts of a holder name one sealed record")),
+            }
+        }
     }
     Ok(())
 }

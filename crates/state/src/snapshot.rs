@@ -253,6 +253,9 @@ fn load_platform(b: &mut Bytes<'_>, machine: &Machine) -> Result<Platform, LoadE
         if record.left.is_some() {
             p.left.insert(no);
         }
+        if let Some(identity) = &record.identity {
+            p.holders.link(&identity.holder, no);
+        }
         add_slot(&p.shared, no, record, history).ok_or_else(slots)?;
     }
     rest(b, &mut p).ok_or_else(damaged("the timers of a platform"))?;

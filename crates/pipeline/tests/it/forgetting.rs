@@ -99,3 +99,46 @@ fn a_replay_never_destroys_what_was_sealed_after_the_leave() {
     assert_eq!((opened.replayed, opened.forgotten), (4, 0));
     assert_eq!(house.forgotten(), ["h-1"], "destroyed once, for the leave, and not again");
 }
+
+#[test]
+fn a_leave_destroys_nothing_while_another_account_of_the_holder_remains() {
+    for snapshot_after in [false, true] {
+        let mut house = House::new();
+        house.limits.snapshot_at_close = false;
+        let (pipeline, _) = house.open();
+        done(&pipeline, register());
+        done(&pipeline, link("ann", "h-1", 1));
+        done(&pipeline, link("bob", "h-1", 2));
+        done(&pipeline, leave("ann"));
+        if snapshot_after {
+            pipeline.handle().snapshot_and_wait().unwrap();
+        }
+        pipeline.close();
+
+        let (pipeline, opened) = house.open();
+        assert_eq!(opened.forgotten, 0);
+        assert!(house.forgotten().is_empty());
+        done(&pipeline, leave("bob"));
+        assert_eq!(house.forgotten(), ["h-1"]);
+    }
+}
+
+#[test]
+fn who_is_linked_again_before_the_keys_are_gone_keeps_what_was_sealed_for_that() {
+    // The identity of the second account was sealed before the first one left, and linked after.
+    let mut house = House::new();
+    house.limits.forget_retry = Duration::from_secs(3_600);
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    done(&pipeline, link("ann", "h-1", 1));
+    *house.keys.failures_left.lock().unwrap() = 1;
+    assert!(pipeline.handle().submit_and_wait(leave("ann")).is_err());
+    done(&pipeline, link("bob", "h-1", 2));
+    // What failed is tried once more at the end, and finds that it must not.
+    pipeline.close();
+    assert!(house.forgotten().is_empty());
+    let (pipeline, opened) = house.open();
+    assert_eq!(opened.forgotten, 0);
+    done(&pipeline, leave("bob"));
+    assert_eq!(house.forgotten(), ["h-1"]);
+}

@@ -1,7 +1,7 @@
 //! An account leaves for good: its cases end, its followers are dropped, it leaves every set, its facts are forgotten.
 //!
-//! The keys of the identity are destroyed by the vault, told by the effect. The id stays taken, so that events that
-//! arrive late are refused instead of reviving the account.
+//! The holder's keys are destroyed with the last account the holder stands behind, not before: the outcome says so, and
+//! the vault does it. The id stays taken, so that events that arrive late are refused instead of reviving the account.
 
 use followers::AccountNo;
 
@@ -29,7 +29,8 @@ impl Leave {
     pub(crate) fn apply(&self, platform: &mut Platform, ctx: &mut Context<'_>) -> Result<Done, Refusal> {
         let no = platform.present(&self.account)?;
         // Hidden first: from here on no reader shows anything, while the sets are still being cleared.
-        let effects = platform.change(no, |record| {
+        let (effects, identity) = platform.change(no, |record| {
+            let identity = record.identity.take();
             let mut effects = Vec::new();
             let mut cases = std::mem::take(&mut record.cases);
             for case in &mut cases {
@@ -41,8 +42,10 @@ impl Leave {
             }
             *record = AccountRecord { left: Some(ctx.at), cases, ..AccountRecord::default() };
             record.refresh_facts();
-            effects
+            (effects, identity)
         });
+        let forget =
+            identity.map(|identity| identity.holder).filter(|holder| platform.holders.unlink(holder, no));
         let mut touched = Vec::new();
         platform.engine.remove_account(AccountNo(no), &mut touched);
         platform.left.insert(no);
@@ -56,6 +59,6 @@ impl Leave {
             platform.effect(no, effect, ctx);
         }
         platform.effect(no, EffectKind::Left, ctx);
-        Ok(Done::Applied)
+        Ok(Done::Left { forget })
     }
 }

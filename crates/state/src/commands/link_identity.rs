@@ -1,4 +1,7 @@
 //! A sealed identity stands behind an account. What it says stays in the vault; the log gets a commitment.
+//!
+//! The vault seals one record a holder, so this one replaces what every other account of the holder has too. An account
+//! never goes from one holder to another: it leaves.
 
 use policy::{Field, HolderKind};
 
@@ -40,20 +43,31 @@ impl LinkIdentity {
             kind: self.kind,
             at: ctx.at,
         };
-        let record = platform.shared.record(no);
-        if let Some(old) = &record.identity {
-            if old.holder != identity.holder {
-                return Err(Refusal::LinkedToAnotherHolder);
-            }
-            if *old == (Identity { at: old.at, ..identity.clone() }) {
-                return Ok(Done::Unchanged);
+        if platform.shared.record(no).identity.as_ref().is_some_and(|old| old.holder != identity.holder) {
+            return Err(Refusal::LinkedToAnotherHolder);
+        }
+        platform.holders.link(&identity.holder, no);
+        let accounts: Vec<u32> = platform.holders.accounts(&identity.holder).collect();
+        let mut done = Done::Unchanged;
+        for no in accounts {
+            if put(&identity, no, platform) {
+                done = Done::Applied;
             }
         }
-        platform.change(no, |record| {
-            record.identity = Some(identity);
-            record.refresh_facts();
-        });
-        platform.mark_moved(no);
-        Ok(Done::Applied)
+        Ok(done)
     }
+}
+
+/// Puts the identity behind one account; false if it is there already.
+fn put(identity: &Identity, no: u32, platform: &mut Platform) -> bool {
+    let record = platform.shared.record(no);
+    if record.identity.as_ref().is_some_and(|old| old.says_the_same_as(identity)) {
+        return false;
+    }
+    platform.change(no, |record| {
+        record.identity = Some(identity.clone());
+        record.refresh_facts();
+    });
+    platform.mark_moved(no);
+    true
 }

@@ -340,7 +340,7 @@ fn leaving_ends_everything() {
          at 10d
          tick
          see ann verified -> legal_name
-         leave ann -> applied | ann hidden left | ann left
+         leave ann -> applied, forget h1 | ann hidden left | ann left
          see ann verified -> no legal_name: left
          count ann -> 0
          count 1 -> 0
@@ -350,6 +350,54 @@ fn leaving_ends_everything() {
          leave ann -> already_left
          tick -> ticked 0
          at 40d
+         tick -> ticked 0",
+    );
+}
+
+#[test]
+fn one_of_two_accounts_of_a_holder_leaves_and_the_other_is_still_shown() {
+    check(
+        "register
+         pack dwell=0d
+         link ann h1 legal_name sealed=1
+         link bob h1 legal_name sealed=2
+         follow ann 1 2 3
+         follow bob 1 2 3
+         tick
+         consent ann legal_name
+         consent bob legal_name
+         at 10d
+         tick -> ticked 2 | ann shown | bob shown
+         see ann verified -> legal_name
+         link bob h1 legal_name sealed=3 -> applied
+         see ann verified -> legal_name
+         see bob verified -> legal_name
+         tick -> ticked 0
+         leave bob -> applied | bob hidden left | bob left
+         see bob verified -> no legal_name: left
+         see ann verified -> legal_name
+         tick -> ticked 0
+         see ann verified -> legal_name
+         leave ann -> applied, forget h1 | ann hidden left | ann left",
+    );
+}
+
+#[test]
+fn an_identity_through_one_account_moves_the_case_of_another_at_the_next_tick() {
+    check(
+        "register
+         pack dwell=0d consent=no
+         link ann h1 occupation sealed=1
+         follow ann 1 2 3
+         tick
+         at 10d
+         tick -> ticked 1 | ann restricted no_identity less_ads
+         link bob h1 legal_name sealed=2 -> applied
+         see ann verified -> no legal_name: silent
+         tick -> ticked 1 | ann lifted less_ads | ann shown
+         see ann verified -> legal_name
+         link bob h1 occupation sealed=3 -> applied
+         see ann verified -> no legal_name: not_on_record
          tick -> ticked 0",
     );
 }

@@ -202,6 +202,55 @@ fn link_identity() {
 }
 
 #[test]
+fn what_is_sealed_through_one_account_is_behind_every_account_of_the_holder() {
+    check(
+        "register
+         link ann h1 legal_name sealed=1 -> applied
+         link bob h1 legal_name sealed=2 kind=organisation -> applied
+         behind ann -> h1 2 legal_name organisation
+         behind bob -> h1 2 legal_name organisation
+         link ann h1 legal_name sealed=2 kind=organisation -> unchanged
+         link cat h1 legal_name sealed=2 kind=organisation -> applied
+         link bob h1 occupation sealed=3 -> applied
+         behind ann -> h1 3 occupation person
+         behind cat -> h1 3 occupation person
+         link dan h2 legal_name sealed=4
+         link ann h2 legal_name sealed=5 -> linked_to_another_holder
+         behind ann -> h1 3 occupation person
+         behind dan -> h2 4 legal_name person
+         register on=other
+         link ann h1 legal_name sealed=6 on=other -> applied
+         behind ann -> h1 3 occupation person",
+    );
+}
+
+#[test]
+fn a_holder_is_forgotten_with_the_last_account_and_not_before() {
+    check(
+        "register
+         link ann h1 legal_name
+         link bob h1 legal_name
+         link cat h2 legal_name
+         register on=other
+         link dan h1 legal_name on=other
+         leave ann -> applied | ann left
+         behind ann -> nobody
+         behind bob -> h1 9 legal_name person
+         link bob h1 legal_name sealed=2 -> applied
+         behind ann -> nobody
+         leave cat -> applied, forget h2 | cat left
+         leave bob -> applied, forget h1 | bob left
+         leave bob -> already_left
+         follow eve 1
+         leave eve -> applied | eve left
+         link fay h1 legal_name sealed=3 -> applied
+         behind bob -> nobody
+         leave fay -> applied, forget h1 | fay left
+         leave dan on=other -> applied, forget h1 | dan left",
+    );
+}
+
+#[test]
 fn answers() {
     check(
         "register

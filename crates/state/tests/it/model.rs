@@ -1,6 +1,7 @@
 //! Random histories against a naive model.
 //!
-//! The model knows one account with one rule and keeps sets as sets. It is written from the promises, not from the
+//! The model knows one account with one rule and keeps sets as sets; another account of the same holder comes and goes
+//! beside it. It is written from the promises, not from the
 //! code: it asks at every step what a verified viewer may see, and compares.
 
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use policy::{Field, HolderKind, Millis, Surface, Viewer};
 use proptest::prelude::*;
 use state::commands::{Answer, Hold, HolderAnswer, Leave, LinkIdentity, RegisterPlatform, Release};
 use state::{
-    AccountId, AccountKey, Actor, Code, Command, EdgeBatchBuilder, Effect, EffectKind, Entry, Limits,
+    AccountId, AccountKey, Actor, Code, Command, Done, EdgeBatchBuilder, Effect, EffectKind, Entry, Limits,
     Machine, Op, RuleRef, Status,
 };
 
@@ -34,6 +35,8 @@ enum Act {
     Release,
     Link,
     Leave,
+    LinkOther,
+    LeaveOther,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -48,7 +51,12 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Hold),
         1 => Just(Act::Release),
         2 => Just(Act::Link),
-        1 => (0..12u8).prop_map(|rare| if rare == 0 { Act::Leave } else { Act::Tick }),
+        1 => Just(Act::LinkOther),
+        1 => (0..12u8).prop_map(|rare| match rare {
+            0 => Act::Leave,
+            1 => Act::LeaveOther,
+            _ => Act::Tick,
+        }),
     ]
 }
 
@@ -74,6 +82,8 @@ struct Model {
     linked: bool,
     held: bool,
     left: bool,
+    other_linked: bool,
+    other_left: bool,
     now: i64,
 }
 
@@ -166,6 +176,21 @@ impl Model {
                 self.followers.clear();
                 self.stage = Stage::None;
             }
+            Act::LinkOther => self.other_linked |= !self.other_left,
+            Act::LeaveOther => {
+                // An account of which nothing is known cannot leave.
+                self.other_left |= self.other_linked;
+                self.other_linked = false;
+            }
+        }
+    }
+
+    /// Must the keys go when this is done?
+    fn forgets(&self, act: Act) -> bool {
+        match act {
+            Act::Leave => self.linked && !self.other_linked,
+            Act::LeaveOther => self.other_linked && !self.linked,
+            _ => false,
         }
     }
 
@@ -180,6 +205,7 @@ impl Model {
 }
 
 fn command(act: Act, round: u32, now: i64) -> Option<Command> {
+    let other = || AccountId::parse("bob").unwrap();
     let code = |text: &str| Code::new(text).unwrap();
     let account = || AccountId::parse("ann").unwrap();
     let edge = |op, who: u8| {
@@ -213,19 +239,25 @@ fn command(act: Act, round: u32, now: i64) -> Option<Command> {
             reason: code("minor"),
             by: Actor::System,
         })),
-        Act::Link => Some(Command::LinkIdentity(LinkIdentity {
+        Act::Link | Act::LinkOther => Some(Command::LinkIdentity(LinkIdentity {
             platform: platform(),
-            account: account(),
+            account: if matches!(act, Act::Link) { account() } else { other() },
             holder: "h".parse().unwrap(),
             fields: vec![Field::LegalName],
-            commitment: [1; 32],
+            commitment: seal_of(now),
             verified: true,
             kind: HolderKind::Person,
         })),
-        Act::Leave => {
-            Some(Command::Leave(Leave { platform: platform(), account: account(), by: Actor::Holder }))
+        Act::Leave | Act::LeaveOther => {
+            let account = if matches!(act, Act::Leave) { account() } else { other() };
+            Some(Command::Leave(Leave { platform: platform(), account, by: Actor::Holder }))
         }
     }
+}
+
+/// Every seal is another one.
+fn seal_of(now: i64) -> [u8; 32] {
+    *blake3::hash(&now.to_le_bytes()).as_bytes()
 }
 
 /// What an outsider believes who knows nothing but the effects.
@@ -266,6 +298,11 @@ impl Outsider {
     }
 }
 
+fn identity_behind(machine: &Machine, id: &str) -> Option<[u8; 32]> {
+    let account = machine.reader().platform(&platform())?.account(AccountKey::parse(id).unwrap())?;
+    account.record().identity.as_ref().map(|identity| identity.commitment)
+}
+
 fn play(acts: &[Act], grace: bool) {
     let mut machine = Machine::new(Limits::default());
     let mut model = Model {
@@ -277,15 +314,21 @@ fn play(acts: &[Act], grace: bool) {
         linked: false,
         held: false,
         left: false,
+        other_linked: false,
+        other_left: false,
         now: START,
     };
     let mut outsider = Outsider::default();
     let mut apply = |machine: &mut Machine, at: i64, command| {
-        machine.apply(&Entry { position: machine.position() + 1, at: Millis(at), command });
+        let entry = Entry { position: machine.position() + 1, at: Millis(at), command };
+        let outcome = machine.apply(&entry);
         for effect in machine.take_effects() {
-            outsider.hear(&effect);
+            // The other account is only followed by nobody: nothing happens to it but that it leaves.
+            if effect.account.to_string() == "ann" {
+                outsider.hear(&effect);
+            }
         }
-        (outsider.shown, outsider.restricted)
+        (outcome, outsider.shown, outsider.restricted)
     };
     let register = RegisterPlatform { platform: platform(), title: "A demo".parse().unwrap() };
     apply(&mut machine, START, Command::RegisterPlatform(register));
@@ -302,13 +345,24 @@ fn play(acts: &[Act], grace: bool) {
     );
     // Makes the account, so that a hold or a tick may come first.
     apply(&mut machine, START, command(Act::Unfollow(9), 0, START).unwrap());
+    let mut sealed = None;
     for act in acts {
         // Events of one moment have an order of their own (an unfollow wins), which is the engine's to test.
         model.now += 1;
+        let forgets = model.forgets(*act);
         model.act(*act);
         let Some(command) = command(*act, model.round, model.now) else { continue };
-        let (told_shown, told_restricted) = apply(&mut machine, model.now, command);
+        let (outcome, told_shown, told_restricted) = apply(&mut machine, model.now, command);
         machine.check().unwrap();
+        if matches!(act, Act::Link | Act::LinkOther) && outcome.result.is_ok() {
+            sealed = Some(seal_of(model.now));
+        }
+        let told_to_forget = matches!(outcome.result, Ok(Done::Left { forget: Some(_) }));
+        assert_eq!(told_to_forget, forgets, "after {act:?}: {model:?}");
+        for (id, linked) in [("ann", model.linked), ("bob", model.other_linked)] {
+            let found = identity_behind(&machine, id);
+            assert_eq!(found, sealed.filter(|_| linked), "{id} after {act:?}: {model:?}");
+        }
         let account = machine.reader().platform(&platform()).unwrap();
         let account = account.account(AccountKey::parse("ann").unwrap()).unwrap();
         assert_eq!(account.count() as usize, model.followers.len(), "the count is the set");

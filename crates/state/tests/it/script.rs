@@ -112,6 +112,7 @@ impl Run {
             }
             "see" => self.see(words[0], words[1], words.get(2).copied().unwrap_or("profile")),
             "case" => self.case(words[0]),
+            "behind" => self.behind(words[0]),
             "count" => self.account(words[0]).map_or("unknown".into(), |a| a.count().to_string()),
             "history" => self.account(words[0]).map_or("unknown".into(), |account| {
                 let rows = account.history();
@@ -147,6 +148,16 @@ impl Run {
         let shown = plate.shown.iter().map(|one| one.field.as_str().to_owned());
         let withheld = plate.withheld.iter().map(|one| format!("no {}: {}", one.field, one.reason));
         shown.chain(withheld).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Holder, seal and fields behind an account.
+    fn behind(&self, account: &str) -> String {
+        let Some(account) = self.account(account) else { return "unknown".into() };
+        let record = account.record();
+        let Some(identity) = &record.identity else { return "nobody".into() };
+        let fields: Vec<_> = identity.fields.iter().map(|field| field.as_str()).collect();
+        let kind = account.facts().holder_kind.map_or("none", |kind| kind.as_str());
+        format!("{} {} {} {kind}", identity.holder, identity.commitment[0], fields.join(","))
     }
 
     fn case(&self, account: &str) -> String {
@@ -253,7 +264,7 @@ impl Run {
                 account: account(),
                 holder: plain[1].parse().unwrap(),
                 fields: plain[2..].iter().map(|field| Field::parse(field).unwrap()).collect(),
-                commitment: [9; 32],
+                commitment: [options.get("sealed").map_or(9, |seal| seal.parse().unwrap()); 32],
                 verified: true,
                 kind: HolderKind::parse(options.get("kind").unwrap_or(&"person")).unwrap(),
             }),
@@ -364,6 +375,8 @@ fn render(outcome: &Outcome, effects: &[Effect]) -> String {
         Ok(Done::Restored { restored, count }) => format!("restored {restored} count {count}"),
         Ok(Done::Answered { showing: true, .. }) => "answered, showing".into(),
         Ok(Done::Answered { showing: false, .. }) => "answered".into(),
+        Ok(Done::Left { forget: None }) => "applied".into(),
+        Ok(Done::Left { forget: Some(holder) }) => format!("applied, forget {holder}"),
         Ok(Done::Ticked { moves, .. }) => format!("ticked {moves}"),
         Err(refusal) => refusal.as_str().into(),
     };
