@@ -328,7 +328,7 @@ impl Reason {
                 "the rule shows nothing to viewers who are banned, recently sanctioned or behave abnormally"
             }
             Self::ViewerNotNamed => "the rule does not name this kind of viewer",
-            Self::Left => "the holder has left, and what was sealed is destroyed",
+            Self::Left => "the account has left, nothing of it is shown any more",
             Self::Held => "a safety hold is in place",
             Self::NotInForce => "the rule is not in force",
             Self::NotYetStarted => "no phase of the rule has started yet",
