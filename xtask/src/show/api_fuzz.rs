@@ -113,6 +113,8 @@ fn schemathesis(bin: &Path, url: &str, bearer: &str, run: &Run, folder: &Path) -
         .args(["run", &format!("{url}/openapi.json"), "--url", url])
         .args(["--header", &format!("Authorization: Bearer {bearer}"), "--checks", "all"])
         .args(["--max-examples", EXAMPLES, "--seed", SEED, "--continue-on-failure", "--no-color"])
+        // Reads that ask for a position to come wait for it, so a few callers at once keep the run short.
+        .args(["--workers", "4"])
         .args(run.paths)
         .stdout(std::fs::File::create(&report)?)
         .status()?;
