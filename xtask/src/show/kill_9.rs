@@ -173,8 +173,8 @@ fn now_ms() -> Result<i64> {
 
 fn post(client: &Client, events: &[Event], body: usize, start_ms: i64) -> Result<()> {
     let mut lines = String::with_capacity(BODY * 90);
-    for number in body * BODY..(body + 1) * BODY {
-        let Event { account, follower, follows } = events[number];
+    for (number, event) in events.iter().enumerate().skip(body * BODY).take(BODY) {
+        let Event { account, follower, follows } = *event;
         let word = if follows { "follow" } else { "unfollow" };
         // Ten milliseconds apart, so that every event has a time of its own within the last day.
         let at = start_ms + number as i64 * 10;
