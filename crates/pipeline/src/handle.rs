@@ -29,6 +29,8 @@ pub struct Handle {
 pub(crate) struct Shared {
     pub(crate) commands: SyncSender<Message>,
     pub(crate) commands_queued_bytes_max: usize,
+    /// Entries that can be on their way at once: those in the queue and those in the writer's hands.
+    pub(crate) entries_waiting_max: u64,
     /// Encoded bytes in the queue `commands`.
     pub(crate) queued_bytes: AtomicUsize,
     /// Set once, when no more commands are taken.
@@ -162,13 +164,17 @@ impl Handle {
         *self.applied.borrow()
     }
 
-    /// Waits until `position` is applied, at most `timeout`.
+    /// Waits until `position` is applied, at most `timeout`. A position further away than everything that can be on its
+    /// way is not waited for.
     ///
     /// # Errors
-    /// `NotYet` after the timeout; `Stopped` when the position will never come.
+    /// `NotYet` after the timeout, or at once for a position too far away; `Stopped` when the position will never come.
     pub async fn wait_applied(&self, position: u64, timeout: Duration) -> Result<(), WaitError> {
         if self.applied() >= position {
             return Ok(());
+        }
+        if position.saturating_sub(self.applied()) > self.shared.entries_waiting_max {
+            return Err(WaitError::NotYet { position, applied: self.applied() });
         }
         let mut applied = self.applied.clone();
         let reached = tokio::time::timeout(timeout, applied.wait_for(|applied| *applied >= position)).await;

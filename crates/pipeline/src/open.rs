@@ -90,6 +90,7 @@ impl Pipeline {
         let shared = Arc::new(Shared {
             commands,
             commands_queued_bytes_max: limits.commands_queued_bytes_max,
+            entries_waiting_max: (limits.commands_queued_max + limits.batch_entries_max) as u64,
             queued_bytes: AtomicUsize::new(0),
             stopped: OnceLock::new(),
             feed: Mutex::new(recovered.feed),

@@ -134,6 +134,12 @@ async fn a_wait_for_a_position_ends_when_it_is_applied_or_in_time() {
         handle.wait_applied(3, Duration::from_millis(5)).await,
         Err(WaitError::NotYet { position: 3, applied: 2 })
     );
+    // Further away than all that can be on its way: an hour's wait would be an hour for nothing.
+    let far = tokio::time::timeout(
+        Duration::from_secs(30),
+        handle.wait_applied(u64::MAX, Duration::from_secs(3600)),
+    );
+    assert_eq!(far.await.unwrap(), Err(WaitError::NotYet { position: u64::MAX, applied: 2 }));
     pipeline.close();
     let gone = handle.wait_applied(3, Duration::from_secs(20)).await;
     assert!(matches!(gone, Err(WaitError::Stopped { position: 3, .. })), "{gone:?}");
