@@ -44,9 +44,12 @@ fn main() -> Result<()> {
             Ok(())
         }
         Verb::Show { name: Some(name) } => show::run(&name),
-        Verb::Generate => process::cargo_with(
-            &["test", "--quiet", "-p", "web", "-p", "policy", "--test", "it", "golden"],
-            &[("UPDATE", "1")],
-        ),
+        Verb::Generate => {
+            process::cargo_with(&["test", "--quiet", "-p", "web", "--lib"], &[("UPDATE", "1")])?;
+            process::cargo_with(
+                &["test", "--quiet", "-p", "policy", "--test", "it"],
+                &[("NAMEPLATE_BLESS", "1")],
+            )
+        }
     }
 }
