@@ -35,6 +35,7 @@ mod region;
 mod request;
 mod router;
 mod serve;
+mod watch;
 mod wire;
 
 pub use app::{AppState, Identities, Parts, PlatformSettings, Settings};

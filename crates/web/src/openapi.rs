@@ -101,6 +101,7 @@ fn complete(document: &mut OpenApi) {
 /// Objects have the properties that are named and no others, unless a schema says what else they may have.
 fn close(schema: &mut RefOr<Schema>) {
     let RefOr::T(schema) = schema else { return };
+    describe_inline(schema);
     match schema {
         Schema::Object(object) => {
             object.properties.values_mut().for_each(close);
@@ -110,6 +111,19 @@ fn close(schema: &mut RefOr<Schema>) {
         }
         Schema::OneOf(one_of) => one_of.items.iter_mut().for_each(close),
         _ => {}
+    }
+}
+
+/// The generator writes an inlined number with a description as "this number and also an object". Say it as one.
+fn describe_inline(schema: &mut Schema) {
+    let Schema::AllOf(all_of) = schema else { return };
+    let [RefOr::T(Schema::Object(first)), RefOr::T(Schema::Object(second))] = all_of.items.as_slice() else {
+        return;
+    };
+    if second.properties.is_empty() {
+        let mut one = first.clone();
+        one.description = second.description.clone().or(one.description);
+        *schema = Schema::Object(one);
     }
 }
 

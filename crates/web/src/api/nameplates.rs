@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::{FromRequestParts, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use policy::{Coarse, Explanation, Field, Origin};
@@ -284,11 +284,11 @@ impl Inner {
             return Vec::new();
         }
         let record = account.record();
-        let packs = account.platform().packs();
         let mut out = Vec::with_capacity(seen.shown.len());
         for shown in &seen.shown {
             let value = if shown.field.is_place() {
                 record.region.as_ref().and_then(|seen| {
+                    let packs = account.platform().packs();
                     let home = packs
                         .iter()
                         .find(|pack| pack.pack.id() == shown.rule.pack.as_str())
@@ -346,19 +346,21 @@ fn place(field: Field, coarse: Coarse, seen: &state::Seen, home: Option<&str>) -
 )]
 pub(crate) async fn get_nameplate(
     State(app): State<AppState>,
-    path: PathValues,
-    RawQuery(raw): RawQuery,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
+    // Taken apart by hand: the extractor of headers would copy them for every lookup.
+    let (mut parts, _) = request.into_parts();
+    let path = PathValues::from_request_parts(&mut parts, &app).await?;
+    let (raw, headers) = (parts.uri.query(), &parts.headers);
+    let caller = auth::caller(&app, headers)?;
     let platform = path.platform()?;
     caller.on(&platform, &[Role::Read])?;
     let account = path.account()?;
-    let query = Query::parse(raw.as_deref(), &["viewer", "surface", "explain", request::MIN_POSITION_QUERY])?;
+    let query = Query::parse(raw, &["viewer", "surface", "explain", request::MIN_POSITION_QUERY])?;
     let viewer = query.required("viewer", "must be one of the viewer classes", Viewer::parse)?;
     let surface = query.required("surface", "must be one of the surfaces", Surface::parse)?;
     let explain = query.flag("explain")?;
-    request::await_position(&app, &headers, &query).await?;
+    request::await_position(&app, headers, &query).await?;
 
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     let seen = read.decide(viewer.0, surface.0);
@@ -466,41 +468,63 @@ fn write(
     seen: &Nameplate,
     fields: &[Revealed],
 ) {
-    use std::io::Write as _;
-    // Writing into a `Vec` cannot fail.
-    let _ = write!(out, r#"{{"platform":"{platform}","account":"#);
+    push(out, &["{\"platform\":\"", platform.as_str(), "\",\"account\":"]);
     match account {
-        state::AccountId::Number(number) => drop(write!(out, r#""{number}""#)),
+        state::AccountId::Number(number) => {
+            out.push(b'"');
+            whole(out, *number);
+            out.push(b'"');
+        }
         state::AccountId::Text(text) => string(out, text),
     }
-    let _ = write!(
+    push(
         out,
-        r#","viewer":"{}","surface":"{}","position":{},"at":"{}","fields":["#,
-        viewer.0.as_str(),
-        surface.0.as_str(),
-        seen.position,
-        Moment(seen.at),
+        &[",\"viewer\":\"", viewer.0.as_str(), "\",\"surface\":\"", surface.0.as_str(), "\",\"position\":"],
     );
+    whole(out, seen.position);
+    push(out, &[",\"at\":\""]);
+    Moment(seen.at).write(out);
+    push(out, &["\",\"fields\":["]);
     for (index, field) in fields.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        let _ = write!(out, r#"{{"field":"{}","value":"#, field.field.as_str());
+        push(
+            out,
+            &[if index > 0 { "," } else { "" }, "{\"field\":\"", field.field.as_str(), "\",\"value\":"],
+        );
         match (&field.value, field.coarse) {
             // The common case takes no copy of a name but the one that is sent.
             (Value::Sealed(secret), Coarse::Full) => string(out, secret.expose_text().unwrap_or_default()),
             (value, coarse) => string(out, &value.text(coarse)),
         }
-        let _ = write!(
+        let (pack, rule) = (field.rule.pack.as_str(), field.rule.rule.as_str());
+        push(
             out,
-            r#","coarse":"{}","rule":"{}","since":"{}","reason":"{}"}}"#,
-            field.coarse.as_str(),
-            field.rule,
-            Moment(field.since),
-            field.reason.as_str()
+            &[",\"coarse\":\"", field.coarse.as_str(), "\",\"rule\":\"", pack, "/", rule, "\",\"since\":\""],
         );
+        Moment(field.since).write(out);
+        push(out, &["\",\"reason\":\"", field.reason.as_str(), "\"}"]);
     }
-    out.extend_from_slice(b"]}");
+    push(out, &["]}"]);
+}
+
+fn push(out: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// A whole number in digits.
+fn whole(out: &mut Vec<u8>, mut number: u64) {
+    let start = out.len();
+    loop {
+        out.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
 }
 
 /// A JSON string.

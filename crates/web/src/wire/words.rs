@@ -256,7 +256,28 @@ const COUNT_MAX: i64 = u32::MAX as i64;
 
 impl<'de, const MIN: i64, const MAX: i64> Deserialize<'de> for Whole<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(from)?;
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = i64;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<i64, E> {
+                Ok(number)
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<i64, E> {
+                Ok(i64::try_from(number).unwrap_or(i64::MAX))
+            }
+            // JSON has one kind of number: `223.0` is whole.
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<i64, E> {
+                if number.fract() == 0.0 && number.abs() <= SAFE_MAX as f64 {
+                    Ok(number as i64)
+                } else {
+                    Err(E::custom("must be a whole number within bounds"))
+                }
+            }
+        }
+        let number = from.deserialize_any(Number)?;
         if (MIN..=MAX).contains(&number) {
             Ok(Self(number))
         } else {
@@ -302,6 +323,18 @@ impl Moment {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         checked(from, Self::parse, "must be a moment as in `2026-01-31T08:00:00Z`")
+    }
+}
+
+impl Moment {
+    /// Appends the text, as `Display` prints it, without a detour over formatting.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        static PRINTER: jiff::fmt::temporal::DateTimePrinter = jiff::fmt::temporal::DateTimePrinter::new();
+        let ms = self.0.0.clamp(*MOMENT_MS.start(), *MOMENT_MS.end());
+        if let Ok(at) = jiff::Timestamp::from_millisecond(ms) {
+            // Writing into a `Vec` cannot fail.
+            let _ = PRINTER.print_timestamp(&at, out);
+        }
     }
 }
 
@@ -402,9 +435,36 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        for (text, number) in [
+            ("1", Some(1)),
+            ("223.0", Some(223)),
+            ("4294967295", Some(4_294_967_295)),
+            ("1e3", Some(1000)),
+            ("0", None),
+            ("-1", None),
+            ("1.5", None),
+            ("4294967296", None),
+            ("1e300", None),
+            ("18446744073709551616", None),
+            ("\"1\"", None),
+            ("null", None),
+        ] {
+            let read = serde_json::from_str::<Round>(text).ok().map(|round| round.0);
+            assert_eq!(read, number, "{text}");
+        }
+    }
+
+    #[test]
     fn moments_read_in_any_zone_and_print_in_utc() {
         let read: Moment = serde_json::from_str(r#""2026-01-31T08:00:00+08:00""#).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), r#""2026-01-31T00:00:00Z""#);
+        for ms in [0, 1, 999, 1_700_000_000_000, 1_700_000_000_120, 253_370_764_799_999, i64::MAX, -5] {
+            let moment = Moment(state::Millis(ms));
+            let mut written = Vec::new();
+            moment.write(&mut written);
+            assert_eq!(String::from_utf8(written).unwrap(), moment.to_string());
+        }
         assert!(serde_json::from_str::<Moment>(r#""yesterday""#).is_err());
         assert!(serde_json::from_str::<Moment>(r#""2026-12-31T23:59:60Z""#).is_ok());
     }

@@ -33,7 +33,7 @@ pub(crate) struct Named<const FILES: bool>(BTreeMap<String, String>);
 impl<const FILES: bool> Named<FILES> {
     const ENTRIES_MAX: usize = 256;
     const KEY_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$";
-    const VALUE_CHARACTERS_MAX: usize = if FILES { 262_144 } else { 1000 };
+    const VALUE_CHARACTERS_MAX: usize = if FILES { 65_536 } else { 1000 };
 }
 
 impl<'de, const FILES: bool> Deserialize<'de> for Named<FILES> {
