@@ -55,7 +55,9 @@ pub(crate) fn caller(app: &AppState, headers: &HeaderMap) -> Result<Caller, Prob
     let key = KeyId::new(id).ok().and_then(|id| app.reader().key(&id)).ok_or_else(no_key)?;
     // The digest is compared also for a key that no longer works, so both take as long.
     let same = bool::from(key.sha256.ct_eq(&sha256));
-    if same && key.works_at(app.now()) { Ok(Caller::Key(key)) } else { Err(no_key()) }
+    // Most keys do not expire, and asking the clock is not free.
+    let works = key.revoked_at.is_none() && (key.expires.is_none() || key.works_at(app.now()));
+    if same && works { Ok(Caller::Key(key)) } else { Err(no_key()) }
 }
 
 impl Caller {

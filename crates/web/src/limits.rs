@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections open at once; the next one waits in the kernel's queue.
     pub connections_max: usize,
-    /// Time a client has to send a request's head, also on a kept-alive connection.
+    /// Time a client has at least to send a request's head, also on a kept-alive connection; less than twice this.
     pub head_read_timeout: Duration,
     /// Bytes of a request's head.
     pub head_bytes_max: usize,

@@ -4,10 +4,15 @@ use std::borrow::Cow;
 
 use crate::problem::{self, Problem};
 
-/// The parameters of one request, at most as many as the endpoint knows.
+/// Parameters that an endpoint knows at most.
+const KNOWN_MAX: usize = 8;
+
+/// The parameters of one request. They stand in place: a lookup allocates nothing for its query.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
-    pairs: Vec<(&'static str, Cow<'a, str>)>,
+    known: &'a [&'static str],
+    // The value of each known parameter, in their order.
+    values: [Option<Cow<'a, str>>; KNOWN_MAX],
 }
 
 fn bad(name: &str, detail: &str) -> Problem {
@@ -16,29 +21,28 @@ fn bad(name: &str, detail: &str) -> Problem {
 
 impl<'a> Query<'a> {
     /// Reads a raw query string against the parameters that the endpoint knows.
-    pub(crate) fn parse(raw: Option<&'a str>, known: &[&'static str]) -> Result<Self, Problem> {
-        let mut pairs: Vec<(&'static str, Cow<'a, str>)> = Vec::new();
+    pub(crate) fn parse(raw: Option<&'a str>, known: &'a [&'static str]) -> Result<Self, Problem> {
+        debug_assert!(known.len() <= KNOWN_MAX, "a query's slots are `KNOWN_MAX`");
+        let mut values: [Option<Cow<'a, str>>; KNOWN_MAX] = Default::default();
         for pair in raw.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name).ok_or_else(|| bad("?", "the name is not UTF-8"))?;
             // Unknown names are not repeated: they came from outside.
-            let name = known
-                .iter()
-                .copied()
-                .find(|known| *known == name)
-                .ok_or_else(|| bad("?", "there is no such parameter here"))?;
-            if pairs.iter().any(|(given, _)| *given == name) {
+            let Some((slot, name)) = values.iter_mut().zip(known).find(|(_, known)| **known == name) else {
+                return Err(bad("?", "there is no such parameter here"));
+            };
+            if slot.is_some() {
                 return Err(bad(name, "must be given once"));
             }
-            let value = decode(value).ok_or_else(|| bad(name, "must be UTF-8"))?;
-            pairs.push((name, value));
+            *slot = Some(decode(value).ok_or_else(|| bad(name, "must be UTF-8"))?);
         }
-        Ok(Self { pairs })
+        Ok(Self { known, values })
     }
 
     /// The parameter's text, if it was given.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(given, _)| *given == name).map(|(_, value)| &**value)
+        let at = self.known.iter().position(|known| *known == name)?;
+        self.values.get(at)?.as_deref()
     }
 
     /// The parameter through `parse`, if it was given.
@@ -95,16 +99,23 @@ pub(crate) fn whole(text: &str) -> Option<u64> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// Percent-decoding with `+` as a space; `None` when the result is not UTF-8 or an escape is broken.
+/// Percent-decoding of a query, where `+` is a space.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+    if text.contains('+') {
+        return unescape(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()));
+    }
+    unescape(text)
+}
+
+/// Percent-decoding; `None` when the result is not UTF-8 or an escape is broken.
+pub(crate) fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'+' => b' ',
             b'%' => {
                 let high = char::from(bytes.next()?).to_digit(16)?;
                 let low = char::from(bytes.next()?).to_digit(16)?;

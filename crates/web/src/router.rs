@@ -5,7 +5,7 @@ use axum::http::Uri;
 
 use crate::app::AppState;
 use crate::problem::{self, Problem};
-use crate::watch::Watch;
+use crate::watch::{Front, Watch};
 use crate::{api, openapi as document, pages};
 
 /// Every endpoint and page over `app`.
@@ -14,12 +14,13 @@ pub fn router(app: AppState) -> Router {
     let templates =
         description.paths.paths.into_keys().chain(pages::ROUTES.iter().map(|route| (*route).to_owned()));
     app.metrics.name_routes(templates);
-    router
+    let router = router
         .merge(pages::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Watch(app.clone()))
-        .with_state(app)
+        .with_state(app.clone());
+    Router::new().fallback_service(Front { app, router })
 }
 
 async fn nothing_here(_: Uri) -> Problem {

@@ -4,16 +4,23 @@
 //! each for ever. Here a connection that sends no head in time is closed, one that does not read its answer is
 //! too, and beyond the connection bound the kernel's queue waits.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -36,9 +43,12 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head_read_timeout)
+        // Heads are timed by `Pulse`: a timer armed and cleared for each request is dearer than a look now and then.
+        .header_read_timeout(None)
         .max_header_size(limits.head_bytes_max)
         .max_buf_size(limits.head_bytes_max.max(64 * 1024))
+        // Answers are small: one copy into one buffer is cheaper than a vectored write.
+        .writev(false)
         .half_close(false)
         .keep_alive(true);
     let mut shutdown = std::pin::pin!(shutdown);
@@ -59,27 +69,13 @@ pub async fn serve(
             }
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let connection =
-            http.serve_connection(TokioIo::new(Patient::new(stream, limits.write_stall_timeout)), service);
-        let mut stopping = stopping.clone();
+        let pulse = Arc::new(Pulse::default());
+        let service = Timed { router: router.clone(), pulse: Arc::clone(&pulse) };
+        let stream = TokioIo::new(Patient::new(stream, limits.write_stall_timeout, Arc::clone(&pulse)));
+        let connection = http.serve_connection(stream, service);
+        let (patience, stopping) = (limits.head_read_timeout, stopping.clone());
         tokio::spawn(async move {
-            let mut connection = std::pin::pin!(connection);
-            let asked_to_stop = async {
-                // An error means that `serve` is gone, which is a stop as well.
-                let _ = stopping.wait_for(|stop| *stop).await;
-            };
-            let closed = tokio::select! {
-                closed = connection.as_mut() => closed,
-                () = asked_to_stop => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            // A peer that goes away or talks nonsense is daily business.
-            if closed.is_err() {
-                tracing::trace!("a connection ended early");
-            }
+            run(connection, &pulse, patience, stopping).await;
             drop(slot);
         });
     }
@@ -90,6 +86,105 @@ pub async fn serve(
         tracing::warn!("connections were still open when the grace period ended");
     }
     Ok(())
+}
+
+/// Drives one connection to its end.
+async fn run(
+    connection: http1::Connection<TokioIo<Patient>, Timed>,
+    pulse: &Pulse,
+    patience: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut connection = std::pin::pin!(connection);
+    let mut check = std::pin::pin!(tokio::time::sleep(patience));
+    let mut stop = std::pin::pin!(async {
+        // An error means that `serve` is gone, which is a stop as well.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    });
+    let mut stopped = false;
+    let mut beats_seen = 0;
+    loop {
+        tokio::select! {
+            biased;
+            closed = connection.as_mut() => {
+                // A peer that goes away or talks nonsense is daily business.
+                if closed.is_err() {
+                    tracing::trace!("a connection ended early");
+                }
+                return;
+            }
+            () = check.as_mut() => {
+                let beats = pulse.beats.load(Ordering::Relaxed);
+                let running = pulse.running.load(Ordering::Relaxed) > 0;
+                if beats == beats_seen && !running {
+                    tracing::trace!("no head came in time");
+                    return;
+                }
+                beats_seen = beats;
+                check.as_mut().reset(Instant::now() + patience);
+            }
+            () = stop.as_mut(), if !stopped => {
+                stopped = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// How a connection's requests go: read by its own task now and then.
+///
+/// A connection on which nothing beat and no request was running since the look before is closed, so a head has at
+/// least `head_read_timeout` and less than twice that.
+#[derive(Default)]
+struct Pulse {
+    /// Heads that were complete and pieces of answers that were taken.
+    beats: AtomicU64,
+    running: AtomicU64,
+}
+
+/// The router of one connection.
+struct Timed {
+    router: Router,
+    pulse: Arc<Pulse>,
+}
+
+impl Service<Request<Incoming>> for Timed {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        self.pulse.beats.fetch_add(1, Ordering::Relaxed);
+        self.pulse.running.fetch_add(1, Ordering::Relaxed);
+        // A router is always ready.
+        let route = tower::Service::call(&mut self.router.clone(), request);
+        Answering { route, running: Running(Arc::clone(&self.pulse)) }
+    }
+}
+
+/// One running request; also when it is given up.
+struct Running(Arc<Pulse>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// An answer on its way.
+    struct Answering {
+        #[pin]
+        route: RouteFuture<Infallible>,
+        running: Running,
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response, Infallible>;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().route.poll(context)
+    }
 }
 
 async fn accept(
@@ -112,17 +207,19 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 struct Patient {
     stream: TcpStream,
     patience: Duration,
+    pulse: Arc<Pulse>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+    fn new(stream: TcpStream, patience: Duration, pulse: Arc<Pulse>) -> Self {
+        Self { stream, patience, pulse, stalled: None }
     }
 
     /// Passes a finished write on; on a stalled one, starts or asks the clock.
     fn watch<T>(&mut self, context: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
+            self.pulse.beats.fetch_add(1, Ordering::Relaxed);
             self.stalled = None;
             return poll;
         }

@@ -5,8 +5,8 @@
 use std::sync::atomic::Ordering;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, RawQuery, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use policy::{Coarse, Explanation, Field, Origin};
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::{AppState, Inner};
 use crate::auth;
 use crate::problem::{self, Problem};
-use crate::query::Query;
-use crate::request::{self, PathValues};
+use crate::query::{self, Query};
+use crate::request;
 use crate::wire::words::{self, Account, Moment, Platform, Surface, Viewer};
 
 /// Query of a nameplate.
@@ -348,30 +348,84 @@ pub(crate) async fn get_nameplate(
     State(app): State<AppState>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // Taken apart by hand: the extractor of headers would copy them for every lookup.
-    let (mut parts, _) = request.into_parts();
-    let path = PathValues::from_request_parts(&mut parts, &app).await?;
-    let (raw, headers) = (parts.uri.query(), &parts.headers);
-    let caller = auth::caller(&app, headers)?;
-    let platform = path.platform()?;
-    caller.on(&platform, &[Role::Read])?;
-    let account = path.account()?;
-    let query = Query::parse(raw, &["viewer", "surface", "explain", request::MIN_POSITION_QUERY])?;
-    let viewer = query.required("viewer", "must be one of the viewer classes", Viewer::parse)?;
-    let surface = query.required("surface", "must be one of the surfaces", Surface::parse)?;
-    let explain = query.flag("explain")?;
-    request::await_position(&app, headers, &query).await?;
+    // Taken apart by hand: the extractors would copy the headers and the path for every lookup.
+    let (parts, _) = request.into_parts();
+    let asked = Asked::read(&app, &parts.uri, &parts.headers)?;
+    request::await_position(&app, &parts.headers, &asked.query).await?;
+    asked.answer(&app)
+}
 
-    let read = request::account(&request::platform(&app, &platform)?, &account)?;
-    let seen = read.decide(viewer.0, surface.0);
-    let fields = app.reveal(&platform, &read, &seen);
-    if explain {
-        let view = full(Platform(platform), Account(account), viewer, surface, &read, &seen, fields);
-        return request::json(StatusCode::OK, seen.position, &view);
+/// The lookup, when the request is one that need not wait; the shortcut in front of the router.
+pub(crate) fn at_once(app: &AppState, uri: &Uri, headers: &HeaderMap) -> Option<Result<Response, Problem>> {
+    let (platform, account) = uri.path().strip_prefix(PREFIX)?.split_once('/')?;
+    let waits = headers.contains_key(request::MIN_POSITION);
+    if platform.is_empty() || account.is_empty() || account.contains('/') || waits {
+        return None;
     }
-    let mut out = Vec::with_capacity(256 + 192 * fields.len());
-    write(&mut out, &platform, &account, viewer, surface, &seen, &fields);
-    Ok(request::json_bytes(StatusCode::OK, seen.position, Bytes::from(out)))
+    match Asked::read(app, uri, headers) {
+        Ok(asked) if asked.query.get(request::MIN_POSITION_QUERY).is_some() => None,
+        Ok(asked) => Some(asked.answer(app)),
+        Err(problem) => Some(Err(problem)),
+    }
+}
+
+/// Where lookups are.
+const PREFIX: &str = "/v1/nameplates/";
+
+/// One lookup, read and allowed.
+struct Asked<'a> {
+    platform: PlatformId,
+    account: state::AccountId,
+    viewer: Viewer,
+    surface: Surface,
+    explain: bool,
+    query: Query<'a>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(app: &AppState, uri: &'a Uri, headers: &HeaderMap) -> Result<Self, Problem> {
+        let caller = auth::caller(app, headers)?;
+        let (platform, account) = ids(uri.path())?;
+        caller.on(&platform, &[Role::Read])?;
+        let known = &["viewer", "surface", "explain", request::MIN_POSITION_QUERY];
+        let query = Query::parse(uri.query(), known)?;
+        Ok(Self {
+            viewer: query.required("viewer", "must be one of the viewer classes", Viewer::parse)?,
+            surface: query.required("surface", "must be one of the surfaces", Surface::parse)?,
+            explain: query.flag("explain")?,
+            platform,
+            account,
+            query,
+        })
+    }
+
+    fn answer(self, app: &AppState) -> Result<Response, Problem> {
+        let Self { platform, account, viewer, surface, explain, .. } = self;
+        let read = request::account(&request::platform(app, &platform)?, &account)?;
+        let seen = read.decide(viewer.0, surface.0);
+        let fields = app.reveal(&platform, &read, &seen);
+        if explain {
+            let view = full(Platform(platform), Account(account), viewer, surface, &read, &seen, fields);
+            return request::json(StatusCode::OK, seen.position, &view);
+        }
+        let mut out = Vec::with_capacity(256 + 192 * fields.len());
+        write(&mut out, &platform, &account, viewer, surface, &seen, &fields);
+        Ok(request::json_bytes(StatusCode::OK, seen.position, Bytes::from(out)))
+    }
+}
+
+/// Platform and account of `/v1/nameplates/{platform}/{account}`, whose shape is known to fit.
+fn ids(path: &str) -> Result<(PlatformId, state::AccountId), Problem> {
+    let (_, rest) = path.split_at_checked(PREFIX.len()).unwrap_or_default();
+    let (platform, account) = rest.split_once('/').unwrap_or_default();
+    let bad = |name, must| Problem::new(&problem::BAD_PATH, "a part of the path does not fit").at(name, must);
+    let platform = query::unescape(platform)
+        .and_then(|text| Platform::parse(&text))
+        .ok_or_else(|| bad("platform", Platform::MUST))?;
+    let account = query::unescape(account)
+        .and_then(|text| Account::parse(&text))
+        .ok_or_else(|| bad("account", Account::MUST))?;
+    Ok((platform.0, account.0))
 }
 
 fn view_fields(fields: Vec<Revealed>) -> Vec<FieldView> {
