@@ -44,6 +44,8 @@ enum Caller {
 }
 
 const NOT_THE_KEYS: &str = "^/v1/me|^/v1/admin/(platforms|ticks)";
+/// What a platform's keys do not open, and issuing the keys themselves.
+const ROOTS: &str = "^/v1/admin/(platforms|ticks|keys)";
 const RUNS: &[Run] = &[
     Run { name: "key", caller: Caller::Key, paths: &["--exclude-path-regex", NOT_THE_KEYS], given: false },
     Run {
@@ -52,7 +54,7 @@ const RUNS: &[Run] = &[
         paths: &["--exclude-path-regex", NOT_THE_KEYS],
         given: true,
     },
-    Run { name: "root", caller: Caller::Root, paths: &["--include-path-regex", "^/v1/admin"], given: false },
+    Run { name: "root", caller: Caller::Root, paths: &["--include-path-regex", ROOTS], given: false },
     Run { name: "holder", caller: Caller::Holder, paths: &["--include-path-regex", "^/v1/me"], given: false },
 ];
 /// Requests made for each operation in the fuzzing phase; the other phases add theirs.
