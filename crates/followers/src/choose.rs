@@ -6,7 +6,7 @@
 use std::collections::BinaryHeap;
 
 use crate::attributes::{Attributes, Bits};
-use crate::set::{Leaf, Mask, SetBuilder};
+use crate::set::{LEAF_MAX, Leaf, Mask, SetBuilder};
 use crate::{AccountNo, Criteria, Filter, FollowerSet, Order, Preview};
 
 /// Accounts a preview names at most.
@@ -50,12 +50,12 @@ impl<'a> Choice<'a> {
         let mut left = SetBuilder::default();
         for leaf in set.leaves() {
             let mask = self.mask(leaf);
-            for (at, (id, day)) in leaf.ids().iter().zip(leaf.days()).enumerate() {
+            for (at, (id, day)) in leaf.iter().enumerate() {
                 let meant = mask[at / 64] >> (at % 64) & 1 == 1;
-                if meant && last.allows(|| self.rank(*id, *day)) {
-                    taken.push(*id, *day);
+                if meant && last.allows(|| self.rank(id, day)) {
+                    taken.push(id, day);
                 } else {
-                    left.push(*id, *day);
+                    left.push(id, day);
                 }
             }
         }
@@ -71,7 +71,7 @@ impl<'a> Choice<'a> {
             let mask = self.mask(leaf);
             meant += ones(&mask);
             for at in places(&mask) {
-                let rank = self.rank(leaf.ids()[at], leaf.days()[at]);
+                let rank = self.rank(leaf.offsets().get(at), leaf.days()[at]);
                 if first.len() < SAMPLE_MAX {
                     first.push(rank);
                 } else if first.peek().is_some_and(|last| rank < *last) {
@@ -103,7 +103,7 @@ impl<'a> Choice<'a> {
         let mut ranks: Vec<Rank> = Vec::new();
         for leaf in set.leaves() {
             let mask = self.mask(leaf);
-            ranks.extend(places(&mask).map(|at| self.rank(leaf.ids()[at], leaf.days()[at])));
+            ranks.extend(places(&mask).map(|at| self.rank(leaf.offsets().get(at), leaf.days()[at])));
         }
         if last >= ranks.len() {
             return LastToGo::Everyone;
@@ -173,7 +173,7 @@ impl<'a> Test<'a> {
                 parts.iter().fold(Mask::default(), |mask, part| zip(mask, part.mask(leaf), |a, b| a | b))
             }
             Test::Not(part) => zip(all_of(leaf), part.mask(leaf), |a, b| a & !b),
-            Test::Has(bits) => bits.mask(leaf.ids()),
+            Test::Has(bits) => bits.mask(leaf.ids_into(&mut [0; LEAF_MAX])),
             Test::Before(day) => days(leaf, |follow| follow < *day),
             Test::After(day) => days(leaf, |follow| follow > *day),
             Test::OneOf(accounts) => {
@@ -203,10 +203,10 @@ fn days(leaf: &Leaf, test: impl Fn(u16) -> bool) -> Mask {
 
 /// Calls `found` with the place of every follower of the leaf that is in the ascending list.
 fn each_of(accounts: &[AccountNo], leaf: &Leaf, mut found: impl FnMut(usize)) {
-    let (Some(first), Some(last)) = (leaf.ids().first(), leaf.ids().last()) else { return };
-    let from = accounts.partition_point(|account| account.0 < *first);
-    for account in accounts[from..].iter().take_while(|account| account.0 <= *last) {
-        if let Ok(at) = leaf.ids().binary_search(&account.0) {
+    let (first, last) = (leaf.first(), leaf.last());
+    let from = accounts.partition_point(|account| account.0 < first);
+    for account in accounts[from..].iter().take_while(|account| account.0 <= last) {
+        if let Some(at) = leaf.find(account.0) {
             found(at);
         }
     }

@@ -14,10 +14,15 @@ use crate::{AccountNo, FollowerSet};
 /// Accounts whose slots are made at once.
 const SLOTS: usize = 4096;
 
+/// Accounts whose following counts are made at once: 256 KB, which a filter goes through in order.
+const COUNTS: usize = 65_536;
+
 /// The state that readers see.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     blocks: boxcar::Vec<Box<[Slot]>>,
+    /// How many each account follows. Apart from the slots: a filter changes millions of them and no slot but one.
+    following: boxcar::Vec<Box<[AtomicU32]>>,
     accounts: AtomicU32,
     pub(crate) attributes: Attributes,
 }
@@ -26,7 +31,6 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     followers: ArcSwapOption<FollowerSet>,
-    following: AtomicU32,
 }
 
 impl Shared {
@@ -38,6 +42,9 @@ impl Shared {
         while self.blocks.count() * SLOTS < accounts as usize {
             self.blocks.push((0..SLOTS).map(|_| Slot::default()).collect());
         }
+        while self.following.count() * COUNTS < accounts as usize {
+            self.following.push((0..COUNTS).map(|_| AtomicU32::default()).collect());
+        }
         self.accounts.fetch_max(accounts, Ordering::Release);
     }
 
@@ -47,15 +54,19 @@ impl Shared {
 
     /// Adds to the count of accounts that `who` follows. Only the engine calls this.
     pub(crate) fn follows(&self, who: u32, by: i32) {
-        if let Some(slot) = self.slot(who) {
+        if let Some(count) = self.following_of(who) {
             // One writer: a plain load and store is enough, and cheaper than an atomic addition.
-            let now = slot.following.load(Ordering::Relaxed).wrapping_add_signed(by);
-            slot.following.store(now, Ordering::Relaxed);
+            let now = count.load(Ordering::Relaxed).wrapping_add_signed(by);
+            count.store(now, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn following(&self, who: AccountNo) -> u32 {
-        self.slot(who.0).map_or(0, |slot| slot.following.load(Ordering::Relaxed))
+        self.following_of(who.0).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    fn following_of(&self, who: u32) -> Option<&AtomicU32> {
+        self.following.get(who as usize / COUNTS)?.get(who as usize % COUNTS)
     }
 }
 

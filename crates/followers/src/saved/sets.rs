@@ -60,7 +60,8 @@ pub(super) fn read(
     let mut packed = packed.iter();
     let mut bits = 0u64;
     let mut held = 0;
-    for id in ids {
+    let mut days = Vec::with_capacity(count);
+    for _ in 0..count {
         while held < width {
             bits |= u64::from(packed.next().copied().unwrap_or(0)) << held;
             held += 8;
@@ -68,7 +69,8 @@ pub(super) fn read(
         let day = (bits & ((1 << width) - 1)) as u16;
         bits >>= width;
         held -= width;
-        builder.push(id, first.checked_add(day).ok_or("a day is too late")?);
+        days.push(first.checked_add(day).ok_or("a day is too late")?);
     }
+    builder.extend(&ids, &days);
     Ok(builder.finish())
 }

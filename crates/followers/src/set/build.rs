@@ -9,7 +9,7 @@ use super::{Body, FollowerSet, Level, NODE_MAX, Node};
 #[derive(Debug, Default)]
 pub(crate) struct SetBuilder {
     open: Columns,
-    leaves: Vec<Arc<Leaf>>,
+    leaves: Vec<Leaf>,
     nodes: Vec<Arc<Node>>,
     closed: u32,
 }
@@ -18,19 +18,34 @@ impl SetBuilder {
     /// Adds a follower whose number is above all before it.
     pub(crate) fn push(&mut self, id: u32, day: u16) {
         debug_assert!(self.open.ids.last().is_none_or(|last| *last < id));
-        // A set that fits into one leaf stays one leaf, so the first cut waits until it does not.
-        let cut = if self.leaves.is_empty() && self.nodes.is_empty() { LEAF_MAX } else { LEAF_FILL };
-        if self.open.len() == cut {
+        if self.open.len() == self.cut() {
             self.close_leaf();
         }
         self.open.push(id, day);
     }
 
+    /// Adds followers whose numbers ascend and are above all before them.
+    pub(crate) fn extend(&mut self, mut ids: &[u32], mut days: &[u16]) {
+        while !ids.is_empty() {
+            if self.open.len() == self.cut() {
+                self.close_leaf();
+            }
+            let room = self.cut() - self.open.len();
+            let (now, later) = ids.split_at(room.min(ids.len()));
+            let (days_now, days_later) = days.split_at(now.len());
+            self.open.extend(now, days_now);
+            (ids, days) = (later, days_later);
+        }
+    }
+
     /// The set of all that was pushed; the builder is empty again.
     pub(crate) fn finish(&mut self) -> FollowerSet {
         if self.leaves.is_empty() && self.nodes.is_empty() {
-            let leaf = Leaf::new(&self.open.ids, &self.open.days);
             let len = self.open.len() as u32;
+            if len == 0 {
+                return FollowerSet::default();
+            }
+            let leaf = Leaf::new(&self.open.ids, &self.open.days);
             self.open.clear();
             return FollowerSet { len, body: Body::Small(leaf) };
         }
@@ -41,12 +56,17 @@ impl SetBuilder {
             self.close_node();
         }
         let len = std::mem::take(&mut self.closed);
-        FollowerSet { len, body: Body::Large(Level::<Node>::of(std::mem::take(&mut self.nodes))) }
+        FollowerSet { len, body: Body::Large(Level::of_nodes(std::mem::take(&mut self.nodes))) }
+    }
+
+    /// A set that fits into one leaf stays one leaf, so the first cut waits until it does not.
+    fn cut(&self) -> usize {
+        if self.leaves.is_empty() && self.nodes.is_empty() { LEAF_MAX } else { LEAF_FILL }
     }
 
     fn close_leaf(&mut self) {
         self.closed += self.open.len() as u32;
-        self.leaves.push(Arc::new(Leaf::new(&self.open.ids, &self.open.days)));
+        self.leaves.push(Leaf::new(&self.open.ids, &self.open.days));
         self.open.clear();
         if self.leaves.len() == NODE_MAX {
             self.close_node();
@@ -54,6 +74,6 @@ impl SetBuilder {
     }
 
     fn close_node(&mut self) {
-        self.nodes.push(Arc::new(Node::of(std::mem::take(&mut self.leaves))));
+        self.nodes.push(Arc::new(Node::of_leaves(std::mem::take(&mut self.leaves))));
     }
 }

@@ -1,15 +1,27 @@
-//! A run of followers sorted by number, with the day of each beside it.
+//! A run of followers in one allocation, sized exactly.
 //!
-//! Numbers and days lie in two columns, so that a test on one of them reads nothing of the other.
+//! Words of a leaf: four of header (lowest base in two, length and width, latest day), then the days, then the low 16
+//! bits of each number's distance from the base, then the higher bits if the leaf spans so much. Four bytes a follower
+//! where 256 neighbours lie within 65,536 numbers, five or six where they are further apart.
 
-/// Followers of one leaf at most. Also the width of a [`Mask`].
+use std::sync::Arc;
+
+/// Followers of one leaf at most.
 pub(crate) const LEAF_MAX: usize = 256;
 
 /// A leaf with fewer is joined to its neighbour when it is rewritten anyway.
 pub(super) const LEAF_MIN: usize = 64;
 
-/// How full leaves are made when many are made at once: room for a few more before the first split.
-pub(super) const LEAF_FILL: usize = 224;
+/// How full leaves are cut, which leaves room to grow. At any width such a leaf fills a size class of the allocators in
+/// use almost exactly (1,024, 1,280 or 1,536 bytes).
+pub(super) const LEAF_FILL: usize = 250;
+
+/// Words before the columns.
+const HEADER: usize = 4;
+
+/// The header's third word: the length below, the width above.
+const WIDTH_SHIFT: u32 = 12;
+const LEN_MASK: u16 = (1 << WIDTH_SHIFT) - 1;
 
 /// One bit per follower of a leaf, in order.
 pub(crate) type Mask = [u64; LEAF_MAX / 64];
@@ -21,59 +33,369 @@ pub(crate) struct Change {
     pub(crate) day: Option<u16>,
 }
 
-/// At most [`LEAF_MAX`] followers, ascending, never empty but in the empty set.
-#[derive(Debug, Clone, Default)]
+/// At most [`LEAF_MAX`] followers, ascending, never empty.
+#[derive(Debug, Clone)]
 pub(crate) struct Leaf {
-    ids: Box<[u32]>,
-    days: Box<[u16]>,
+    words: Arc<[u16]>,
+}
+
+/// How far apart the numbers of a leaf may lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Width {
+    /// 16 bits a number.
+    Narrow,
+    /// 24 bits.
+    Mid,
+    /// 32 bits.
+    Wide,
+}
+
+/// The numbers of a leaf as they lie in memory. The base is at most the first number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Offsets<'a> {
+    /// `base + low`.
+    Narrow {
+        /// Added to each.
+        base: u32,
+        /// One a follower.
+        low: &'a [u16],
+    },
+    /// `base + low + (byte << 16)`.
+    Mid {
+        /// Added to each.
+        base: u32,
+        /// One a follower.
+        low: &'a [u16],
+        /// Bytes of two followers a word, that of the first in the low half.
+        high: &'a [u16],
+    },
+    /// `base + low + (high << 16)`.
+    Wide {
+        /// Added to each.
+        base: u32,
+        /// One a follower.
+        low: &'a [u16],
+        /// One a follower.
+        high: &'a [u16],
+    },
+}
+
+impl Width {
+    /// The least that spans this distance.
+    fn of(span: u32) -> Width {
+        match span {
+            0..=0xffff => Width::Narrow,
+            0x1_0000..=0xff_ffff => Width::Mid,
+            _ => Width::Wide,
+        }
+    }
+
+    fn span_max(self) -> u32 {
+        match self {
+            Width::Narrow => 0xffff,
+            Width::Mid => 0xff_ffff,
+            Width::Wide => u32::MAX,
+        }
+    }
+
+    fn high_words(self, len: usize) -> usize {
+        match self {
+            Width::Narrow => 0,
+            Width::Mid => len.div_ceil(2),
+            Width::Wide => len,
+        }
+    }
+}
+
+impl<'a> Offsets<'a> {
+    /// The number at that place; `at` is below the length of the leaf.
+    pub(crate) fn get(&self, at: usize) -> u32 {
+        match self {
+            Offsets::Narrow { base, low } => base.wrapping_add(u32::from(low[at])),
+            Offsets::Mid { base, low, high } => {
+                let high = u32::from(high[at / 2] >> (8 * (at % 2)) & 0xff);
+                base.wrapping_add(high << 16 | u32::from(low[at]))
+            }
+            Offsets::Wide { base, low, high } => {
+                base.wrapping_add(u32::from(high[at]) << 16 | u32::from(low[at]))
+            }
+        }
+    }
+
+    /// All numbers, ascending, into the front of `out`.
+    fn read<'b>(&self, out: &'b mut [u32; LEAF_MAX]) -> &'b [u32] {
+        let len = match self {
+            Offsets::Narrow { base, low } => {
+                for (out, low) in out.iter_mut().zip(*low) {
+                    *out = base.wrapping_add(u32::from(*low));
+                }
+                low.len()
+            }
+            Offsets::Mid { base, low, high } => {
+                for ((out, low), high) in out.chunks_mut(2).zip(low.chunks(2)).zip(*high) {
+                    let highs = [u32::from(*high & 0xff), u32::from(*high >> 8)];
+                    for ((out, low), high) in out.iter_mut().zip(low).zip(highs) {
+                        *out = base.wrapping_add(high << 16 | u32::from(*low));
+                    }
+                }
+                low.len()
+            }
+            Offsets::Wide { base, low, high } => {
+                for ((out, low), high) in out.iter_mut().zip(*low).zip(*high) {
+                    *out = base.wrapping_add(u32::from(*high) << 16 | u32::from(*low));
+                }
+                low.len()
+            }
+        };
+        &out[..len]
+    }
+
+    /// How many numbers are below `id`.
+    fn below(&self, id: u32) -> usize {
+        match self {
+            Offsets::Narrow { base, low } => match id.checked_sub(*base) {
+                None => 0,
+                Some(offset) => match u16::try_from(offset) {
+                    Ok(offset) => low.partition_point(|low| *low < offset),
+                    Err(_) => low.len(),
+                },
+            },
+            Offsets::Mid { low, .. } | Offsets::Wide { low, .. } => {
+                let (mut from, mut size) = (0, low.len());
+                while size > 0 {
+                    let half = size / 2;
+                    let beyond = self.get(from + half) < id;
+                    from = if beyond { from + half + 1 } else { from };
+                    size = if beyond { size - half - 1 } else { half };
+                }
+                from
+            }
+        }
+    }
 }
 
 impl Leaf {
+    /// A leaf of these followers: ascending, at least one, at most [`LEAF_MAX`].
     pub(super) fn new(ids: &[u32], days: &[u16]) -> Leaf {
-        debug_assert!(ids.len() <= LEAF_MAX);
+        debug_assert!(ids.len() <= LEAF_MAX && !ids.is_empty());
         debug_assert_eq!(ids.len(), days.len());
-        Leaf { ids: ids.into(), days: days.into() }
+        let (base, last) = (ids.first().copied().unwrap_or(0), ids.last().copied().unwrap_or(0));
+        let width = Width::of(last - base);
+        let mut words = [0u16; HEADER + 3 * LEAF_MAX];
+        let len = ids.len();
+        put_header(&mut words, base, len, width, latest(days));
+        words[HEADER..HEADER + len].copy_from_slice(days);
+        let (low, high) = words[HEADER + len..].split_at_mut(len);
+        for (low, id) in low.iter_mut().zip(ids) {
+            *low = (id - base) as u16;
+        }
+        match width {
+            Width::Narrow => {}
+            Width::Mid => {
+                for (high, ids) in high.iter_mut().zip(ids.chunks(2)) {
+                    let byte = |id: Option<&u32>| id.map_or(0, |id| ((id - base) >> 16) as u16);
+                    *high = byte(ids.first()) | byte(ids.get(1)) << 8;
+                }
+            }
+            Width::Wide => {
+                for (high, id) in high.iter_mut().zip(ids) {
+                    *high = ((id - base) >> 16) as u16;
+                }
+            }
+        }
+        Leaf { words: Arc::from(&words[..HEADER + 2 * len + width.high_words(len)]) }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ids.len()
+        usize::from(self.words[2] & LEN_MASK)
     }
 
-    pub(crate) fn ids(&self) -> &[u32] {
-        &self.ids
+    /// The lowest number.
+    pub(crate) fn first(&self) -> u32 {
+        self.offsets().get(0)
     }
 
+    /// The highest number.
+    pub(crate) fn last(&self) -> u32 {
+        self.offsets().get(self.len() - 1)
+    }
+
+    /// Since which day each follows, in the order of the numbers.
     pub(crate) fn days(&self) -> &[u16] {
-        &self.days
+        &self.words[HEADER..HEADER + self.len()]
     }
 
-    /// The lowest number; 0 for the leaf of the empty set.
-    pub(super) fn first(&self) -> u32 {
-        self.ids.first().copied().unwrap_or(0)
+    /// The latest of the days.
+    pub(crate) fn latest_day(&self) -> u16 {
+        self.words[3]
+    }
+
+    /// The numbers as they lie in memory.
+    pub(crate) fn offsets(&self) -> Offsets<'_> {
+        let (base, len) = (self.base(), self.len());
+        let (low, high) = self.words[HEADER + len..].split_at(len);
+        match self.width() {
+            Width::Narrow => Offsets::Narrow { base, low },
+            Width::Mid => Offsets::Mid { base, low, high },
+            Width::Wide => Offsets::Wide { base, low, high },
+        }
+    }
+
+    /// All numbers, ascending.
+    pub(crate) fn ids_into<'a>(&self, out: &'a mut [u32; LEAF_MAX]) -> &'a [u32] {
+        self.offsets().read(out)
+    }
+
+    /// Where `id` lies among the followers, if it does.
+    pub(crate) fn find(&self, id: u32) -> Option<usize> {
+        let offsets = self.offsets();
+        let at = offsets.below(id);
+        (at < self.len() && offsets.get(at) == id).then_some(at)
     }
 
     pub(super) fn day_of(&self, id: u32) -> Option<u16> {
-        self.ids.binary_search(&id).ok().and_then(|at| self.days.get(at).copied())
+        self.find(id).and_then(|at| self.days().get(at).copied())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
-        self.ids.iter().copied().zip(self.days.iter().copied())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
+        let offsets = self.offsets();
+        self.days().iter().enumerate().map(move |(at, day)| (offsets.get(at), *day))
     }
 
-    /// Writes this leaf with the changes made to `out`.
+    /// Bytes on the heap, without what the allocator adds.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.words) + 16
+    }
+
+    /// Whether its words are what its header says.
+    pub(super) fn is_sound(&self) -> bool {
+        let len = self.len();
+        let sized = self.words.len() == HEADER + 2 * len + self.width().high_words(len);
+        let offsets = self.offsets();
+        (1..=LEAF_MAX).contains(&len)
+            && sized
+            && self.latest_day() == latest(self.days())
+            && (1..len).all(|at| offsets.get(at - 1) < offsets.get(at))
+    }
+
+    fn base(&self) -> u32 {
+        u32::from(self.words[0]) | u32::from(self.words[1]) << 16
+    }
+
+    fn width(&self) -> Width {
+        match self.words[2] >> WIDTH_SHIFT {
+            0 => Width::Narrow,
+            1 => Width::Mid,
+            _ => Width::Wide,
+        }
+    }
+
+    /// This leaf with the changes made, or `None` when that is no longer one leaf of the same base and width. The way of
+    /// nearly every event: columns are copied piece by piece, nothing is unpacked.
+    pub(super) fn edited(&self, changes: &[Change], edits: &mut Vec<Edit>) -> Option<Leaf> {
+        let (base, len, width) = (self.base(), self.len(), self.width());
+        let offsets = self.offsets();
+        edits.clear();
+        let mut new_len = len;
+        for change in changes {
+            let offset = change.id.checked_sub(base).filter(|offset| *offset <= width.span_max())?;
+            let at = offsets.below(change.id);
+            let present = at < len && offsets.get(at) == change.id;
+            new_len = new_len + usize::from(change.day.is_some()) - usize::from(present);
+            edits.push(Edit { at, present, day: change.day, offset });
+        }
+        if new_len == 0 || new_len > LEAF_MAX {
+            return None;
+        }
+        let mut words = [0u16; HEADER + 3 * LEAF_MAX];
+        let (days, columns) = words[HEADER..].split_at_mut(new_len);
+        edit(self.days(), edits, days, |edit| edit.day.unwrap_or(0));
+        let latest = latest(days);
+        let (low, high) = columns.split_at_mut(new_len);
+        match offsets {
+            Offsets::Narrow { low: old, .. } => edit(old, edits, low, |edit| edit.offset as u16),
+            Offsets::Mid { low: old, high: old_high, .. } => {
+                edit(old, edits, low, |edit| edit.offset as u16);
+                let (mut before, mut after) = ([0u8; LEAF_MAX], [0u8; LEAF_MAX]);
+                for (bytes, word) in before.chunks_exact_mut(2).zip(old_high) {
+                    bytes.copy_from_slice(&word.to_le_bytes());
+                }
+                edit(&before[..len], edits, &mut after[..new_len], |edit| (edit.offset >> 16) as u8);
+                for (word, bytes) in high.iter_mut().zip(after.as_chunks::<2>().0) {
+                    *word = u16::from_le_bytes(*bytes);
+                }
+            }
+            Offsets::Wide { low: old, high: old_high, .. } => {
+                edit(old, edits, low, |edit| edit.offset as u16);
+                edit(old_high, edits, &mut high[..new_len], |edit| (edit.offset >> 16) as u16);
+            }
+        }
+        put_header(&mut words, base, new_len, width, latest);
+        Some(Leaf { words: Arc::from(&words[..HEADER + 2 * new_len + width.high_words(new_len)]) })
+    }
+
+    /// Appends this leaf with the changes made to `out`.
     pub(super) fn rewrite(&self, changes: &[Change], out: &mut Columns) {
+        let mut ids = [0; LEAF_MAX];
+        let ids = self.ids_into(&mut ids);
+        let days = self.days();
         let mut copied = 0;
         for change in changes {
-            let at = copied + self.ids[copied..].partition_point(|id| *id < change.id);
-            out.extend(&self.ids[copied..at], &self.days[copied..at]);
-            let present = self.ids.get(at) == Some(&change.id);
+            let at = copied + ids[copied..].partition_point(|id| *id < change.id);
+            out.extend(&ids[copied..at], &days[copied..at]);
+            let present = ids.get(at) == Some(&change.id);
             copied = at + usize::from(present);
             if let Some(day) = change.day {
                 out.push(change.id, day);
             }
         }
-        out.extend(&self.ids[copied..], &self.days[copied..]);
+        out.extend(&ids[copied..], &days[copied..]);
     }
+}
+
+/// One change with its place in the old leaf.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edit {
+    /// Followers before it.
+    at: usize,
+    /// Whether the one at that place is the one meant.
+    present: bool,
+    day: Option<u16>,
+    offset: u32,
+}
+
+/// A column with the edits made.
+fn edit<T: Copy>(old: &[T], edits: &[Edit], new: &mut [T], value: impl Fn(&Edit) -> T) {
+    let (mut read, mut written) = (0, 0);
+    for edit in edits {
+        let many = edit.at - read;
+        new[written..written + many].copy_from_slice(&old[read..edit.at]);
+        written += many;
+        read = edit.at + usize::from(edit.present);
+        if edit.day.is_some() {
+            new[written] = value(edit);
+            written += 1;
+        }
+    }
+    new[written..].copy_from_slice(&old[read..]);
+}
+
+fn put_header(words: &mut [u16], base: u32, len: usize, width: Width, latest: u16) {
+    let width = match width {
+        Width::Narrow => 0,
+        Width::Mid => 1,
+        Width::Wide => 2,
+    };
+    words[..HEADER].copy_from_slice(&[
+        base as u16,
+        (base >> 16) as u16,
+        len as u16 | width << WIDTH_SHIFT,
+        latest,
+    ]);
+}
+
+fn latest(days: &[u16]) -> u16 {
+    days.iter().fold(0, |latest, day| latest.max(*day))
 }
 
 /// Followers on their way into leaves.
@@ -103,10 +425,73 @@ impl Columns {
         self.days.clear();
     }
 
-    /// The leaves that hold all of it, evenly filled.
+    /// The leaves that hold all of it, evenly filled; none when there is nobody.
     pub(super) fn leaves(&self) -> impl Iterator<Item = Leaf> + '_ {
         let parts = if self.len() <= LEAF_MAX { 1 } else { self.len().div_ceil(LEAF_FILL) };
         let size = self.len().div_ceil(parts).max(1);
         self.ids.chunks(size).zip(self.days.chunks(size)).map(|(ids, days)| Leaf::new(ids, days))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers that fit each width, and some that outgrow it.
+    fn numbers() -> impl Strategy<Value = (Vec<u32>, Vec<(u32, Option<u16>)>)> {
+        (prop_oneof![Just(1u32), Just(200), Just(60_000), Just(15_000_000)], 0..5000u32).prop_flat_map(
+            |(gap, base)| {
+                let ids = prop::collection::btree_set(0..250u32, 1..=LEAF_MAX - 10);
+                let ids = ids.prop_map(move |ids| ids.iter().map(|id| base + id * gap).collect());
+                let change =
+                    (0..300u32, any::<bool>(), any::<Option<u16>>()).prop_map(move |(id, near, day)| {
+                        (if near { base + id.min(280) * gap } else { id * 20 }, day)
+                    });
+                (ids, prop::collection::vec(change, 0..12))
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn an_edited_leaf_is_a_sorted_map((ids, changes) in numbers()) {
+            let days: Vec<u16> = ids.iter().map(|id| (id % 60_000) as u16).collect();
+            let leaf = Leaf::new(&ids, &days);
+            prop_assert!(leaf.is_sound());
+            prop_assert!(leaf.iter().eq(ids.iter().copied().zip(days.iter().copied())));
+            let mut all = [0; LEAF_MAX];
+            prop_assert_eq!(leaf.ids_into(&mut all), &ids[..]);
+            prop_assert_eq!((leaf.first(), leaf.last()), (ids[0], ids[ids.len() - 1]));
+            let mut model: BTreeMap<u32, u16> = leaf.iter().collect();
+            let changes: BTreeMap<u32, Option<u16>> = changes.into_iter().collect();
+            for (id, day) in &changes {
+                prop_assert_eq!(leaf.day_of(*id), model.get(id).copied());
+                match day {
+                    Some(day) => model.insert(*id, *day),
+                    None => model.remove(id),
+                };
+            }
+            let changes: Vec<Change> = changes.into_iter().map(|(id, day)| Change { id, day }).collect();
+            if let Some(edited) = leaf.edited(&changes, &mut Vec::new()) {
+                prop_assert!(edited.is_sound());
+                prop_assert!(edited.iter().eq(model.iter().map(|(id, day)| (*id, *day))));
+            }
+            let mut columns = Columns::default();
+            leaf.rewrite(&changes, &mut columns);
+            prop_assert!(columns.leaves().all(|leaf| leaf.is_sound()));
+            prop_assert!(columns.leaves().collect::<Vec<_>>().iter().flat_map(Leaf::iter).eq(model));
+        }
+    }
+
+    #[test]
+    fn a_leaf_costs_four_five_or_six_bytes_a_follower() {
+        for (gap, bytes) in [(100, 4), (60_000, 5), (100_000, 6)] {
+            let ids: Vec<u32> = (0..200).map(|id| id * gap).collect();
+            assert_eq!(Leaf::new(&ids, &[7; 200]).heap_bytes(), 200 * bytes + 24);
+        }
     }
 }

@@ -30,16 +30,12 @@ pub struct FollowerSet {
     body: Body,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 enum Body {
+    #[default]
+    Empty,
     Small(Leaf),
-    Large(Level<Node>),
-}
-
-impl Default for Body {
-    fn default() -> Body {
-        Body::Small(Leaf::default())
-    }
+    Large(Level<Arc<Node>>),
 }
 
 type Node = Level<Leaf>;
@@ -48,7 +44,7 @@ type Node = Level<Leaf>;
 #[derive(Debug, Clone)]
 struct Level<T> {
     firsts: Box<[u32]>,
-    parts: Box<[Arc<T>]>,
+    parts: Box<[T]>,
 }
 
 impl<T> Level<T> {
@@ -59,8 +55,8 @@ impl<T> Level<T> {
 }
 
 impl Node {
-    fn of(leaves: Vec<Arc<Leaf>>) -> Node {
-        Level { firsts: leaves.iter().map(|leaf| leaf.first()).collect(), parts: leaves.into() }
+    fn of_leaves(leaves: Vec<Leaf>) -> Node {
+        Level { firsts: leaves.iter().map(Leaf::first).collect(), parts: leaves.into() }
     }
 
     fn first(&self) -> u32 {
@@ -68,8 +64,8 @@ impl Node {
     }
 }
 
-impl Level<Node> {
-    fn of(nodes: Vec<Arc<Node>>) -> Level<Node> {
+impl Level<Arc<Node>> {
+    fn of_nodes(nodes: Vec<Arc<Node>>) -> Level<Arc<Node>> {
         Level { firsts: nodes.iter().map(|node| node.first()).collect(), parts: nodes.into() }
     }
 }
@@ -89,6 +85,7 @@ impl FollowerSet {
     pub fn contains(&self, follower: AccountNo) -> Option<Day> {
         let id = follower.0;
         let leaf = match &self.body {
+            Body::Empty => return None,
             Body::Small(leaf) => leaf,
             Body::Large(root) => {
                 let node = root.parts.get(root.part_of(id))?;
@@ -106,10 +103,11 @@ impl FollowerSet {
     /// Every leaf by ascending account number.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> + '_ {
         let (small, nodes) = match &self.body {
+            Body::Empty => (None, &[] as &[Arc<Node>]),
             Body::Small(leaf) => (Some(leaf), &[] as &[Arc<Node>]),
             Body::Large(root) => (None, &root.parts[..]),
         };
-        small.into_iter().chain(nodes.iter().flat_map(|node| node.parts.iter().map(|leaf| &**leaf)))
+        small.into_iter().chain(nodes.iter().flat_map(|node| node.parts.iter()))
     }
 
     /// Whether its shape is sound: ascending, counted right, no part empty or too large.
@@ -118,19 +116,13 @@ impl FollowerSet {
         let mut counted = 0;
         for leaf in self.leaves() {
             counted += leaf.len();
-            let sized = leaf.len() <= LEAF_MAX && leaf.ids().len() == leaf.days().len();
-            if !sized || (leaf.len() == 0 && self.len > 0) {
+            if !leaf.is_sound() || last.is_some_and(|last| last >= leaf.first()) {
                 return false;
             }
-            for id in leaf.ids() {
-                if last.is_some_and(|last| last >= *id) {
-                    return false;
-                }
-                last = Some(*id);
-            }
+            last = Some(leaf.last());
         }
         let firsts = match &self.body {
-            Body::Small(_) => true,
+            Body::Empty | Body::Small(_) => true,
             Body::Large(root) => {
                 let nodes = root.firsts.len() == root.parts.len()
                     && root.firsts.iter().zip(&root.parts).all(|(first, node)| *first == node.first());
@@ -142,11 +134,11 @@ impl FollowerSet {
 
     /// Bytes on the heap, without what the allocator adds.
     pub fn heap_bytes(&self) -> usize {
-        let leaves: usize = self.leaves().map(|leaf| leaf.len() * 6 + size_of::<Leaf>() + 16).sum();
+        let leaves: usize = self.leaves().map(Leaf::heap_bytes).sum();
         let levels = match &self.body {
-            Body::Small(_) => 0,
+            Body::Empty | Body::Small(_) => 0,
             Body::Large(root) => {
-                let node = |node: &Arc<Node>| node.parts.len() * 12 + size_of::<Node>() + 16;
+                let node = |node: &Arc<Node>| node.parts.len() * 20 + size_of::<Node>() + 16;
                 root.parts.len() * 12 + root.parts.iter().map(node).sum::<usize>()
             }
         };

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use super::leaf::{Change, Columns, LEAF_MAX, LEAF_MIN, Leaf};
+use super::leaf::{Change, Columns, Edit, LEAF_MAX, LEAF_MIN, Leaf};
 use super::{Body, FollowerSet, Level, NODE_MAX, NODE_MIN, Node};
 
 /// Room that is used again from one rewrite to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     columns: Columns,
+    edits: Vec<Edit>,
 }
 
 impl FollowerSet {
@@ -18,20 +19,23 @@ impl FollowerSet {
     /// and putting who is already there are both fine.
     pub(crate) fn with(&self, changes: &[Change], scratch: &mut Scratch) -> FollowerSet {
         debug_assert!(changes.is_sorted_by(|a, b| a.id < b.id));
-        let columns = &mut scratch.columns;
         let root = match &self.body {
-            Body::Small(leaf) => {
-                columns.clear();
-                leaf.rewrite(changes, columns);
-                if columns.len() <= LEAF_MAX {
-                    let leaf = Leaf::new(&columns.ids, &columns.days);
-                    return FollowerSet { len: columns.len() as u32, body: Body::Small(leaf) };
+            Body::Empty => {
+                scratch.columns.clear();
+                for change in changes {
+                    if let Some(day) = change.day {
+                        scratch.columns.push(change.id, day);
+                    }
                 }
-                let leaves: Vec<Arc<Leaf>> = columns.leaves().map(Arc::new).collect();
-                let len = columns.len() as u32;
-                let mut nodes = Vec::new();
-                push_nodes(leaves, &mut nodes);
-                return FollowerSet { len, body: Body::Large(Level::<Node>::of(nodes)) };
+                return of_columns(&scratch.columns);
+            }
+            Body::Small(leaf) => {
+                if let Some(leaf) = leaf.edited(changes, &mut scratch.edits) {
+                    return FollowerSet { len: leaf.len() as u32, body: Body::Small(leaf) };
+                }
+                scratch.columns.clear();
+                leaf.rewrite(changes, &mut scratch.columns);
+                return of_columns(&scratch.columns);
             }
             Body::Large(root) => root,
         };
@@ -43,7 +47,7 @@ impl FollowerSet {
             let at = root.part_of(next.id);
             let (here, later) = split_below(rest, root.firsts.get(at + 1));
             nodes.extend_from_slice(&root.parts[shared..at]);
-            push_nodes(rewrite_node(&root.parts[at], here, columns, &mut len), &mut nodes);
+            push_nodes(rewrite_node(&root.parts[at], here, scratch, &mut len), &mut nodes);
             shared = at + 1;
             rest = later;
         }
@@ -52,13 +56,27 @@ impl FollowerSet {
         if let [node] = &nodes[..]
             && let [leaf] = &node.parts[..]
         {
-            return FollowerSet { len, body: Body::Small((**leaf).clone()) };
+            return FollowerSet { len, body: Body::Small(leaf.clone()) };
         }
         if nodes.is_empty() {
             return FollowerSet::default();
         }
-        FollowerSet { len, body: Body::Large(Level::<Node>::of(nodes)) }
+        FollowerSet { len, body: Body::Large(Level::of_nodes(nodes)) }
     }
+}
+
+/// A set of its own.
+fn of_columns(columns: &Columns) -> FollowerSet {
+    let len = columns.len() as u32;
+    let mut leaves: Vec<Leaf> = columns.leaves().collect();
+    if leaves.len() <= 1 {
+        return leaves
+            .pop()
+            .map_or_else(FollowerSet::default, |leaf| FollowerSet { len, body: Body::Small(leaf) });
+    }
+    let mut nodes = Vec::new();
+    push_nodes(leaves, &mut nodes);
+    FollowerSet { len, body: Body::Large(Level::of_nodes(nodes)) }
 }
 
 /// The changes below the first number of the next part, and the others.
@@ -71,15 +89,25 @@ fn split_below<'a>(changes: &'a [Change], next_first: Option<&u32>) -> (&'a [Cha
 }
 
 /// The leaves of the node with the changes made. `len` follows the number of followers.
-fn rewrite_node(node: &Node, changes: &[Change], columns: &mut Columns, len: &mut i64) -> Vec<Arc<Leaf>> {
-    let mut leaves: Vec<Arc<Leaf>> = Vec::with_capacity(node.parts.len() + 1);
+fn rewrite_node(node: &Node, changes: &[Change], scratch: &mut Scratch, len: &mut i64) -> Vec<Leaf> {
+    let mut leaves: Vec<Leaf> = Vec::with_capacity(node.parts.len() + 1);
     let mut rest = changes;
     let mut shared = 0;
     while let Some(next) = rest.first() {
         let at = node.part_of(next.id);
         let (here, later) = split_below(rest, node.firsts.get(at + 1));
         leaves.extend_from_slice(&node.parts[shared..at]);
+        shared = at + 1;
+        rest = later;
         let old = &node.parts[at];
+        if let Some(new) = old.edited(here, &mut scratch.edits)
+            && new.len() >= LEAF_MIN
+        {
+            *len += new.len() as i64 - old.len() as i64;
+            leaves.push(new);
+            continue;
+        }
+        let columns = &mut scratch.columns;
         columns.clear();
         old.rewrite(here, columns);
         *len += columns.len() as i64 - old.len() as i64;
@@ -87,22 +115,21 @@ fn rewrite_node(node: &Node, changes: &[Change], columns: &mut Columns, len: &mu
             && let Some(before) = leaves.last()
             && before.len() + columns.len() <= LEAF_MAX - LEAF_MIN
         {
-            let mut joined = Columns { ids: before.ids().to_vec(), days: before.days().to_vec() };
+            let mut joined = Columns::default();
+            before.rewrite(&[], &mut joined);
             joined.extend(&columns.ids, &columns.days);
             leaves.pop();
-            leaves.extend(joined.leaves().map(Arc::new));
+            leaves.extend(joined.leaves());
         } else {
-            leaves.extend(columns.leaves().map(Arc::new));
+            leaves.extend(columns.leaves());
         }
-        shared = at + 1;
-        rest = later;
     }
     leaves.extend_from_slice(&node.parts[shared..]);
     leaves
 }
 
 /// Appends the leaves as nodes, joined to the last node when they are few.
-fn push_nodes(mut leaves: Vec<Arc<Leaf>>, nodes: &mut Vec<Arc<Node>>) {
+fn push_nodes(mut leaves: Vec<Leaf>, nodes: &mut Vec<Arc<Node>>) {
     if leaves.len() < NODE_MIN
         && let Some(before) = nodes.last()
         && before.parts.len() + leaves.len() <= NODE_MAX - NODE_MIN
@@ -116,9 +143,9 @@ fn push_nodes(mut leaves: Vec<Arc<Leaf>>, nodes: &mut Vec<Arc<Node>>) {
         return;
     }
     if leaves.len() <= NODE_MAX {
-        nodes.push(Arc::new(Node::of(leaves)));
+        nodes.push(Arc::new(Node::of_leaves(leaves)));
         return;
     }
     let size = leaves.len().div_ceil(leaves.len().div_ceil(NODE_MAX * 3 / 4));
-    nodes.extend(leaves.chunks(size).map(|part| Arc::new(Node::of(part.to_vec()))));
+    nodes.extend(leaves.chunks(size).map(|part| Arc::new(Node::of_leaves(part.to_vec()))));
 }
