@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 pub(crate) const CHUNK_WORDS: usize = 512;
 
 /// Accounts of a chunk, as a power of two.
-const CHUNK_SHIFT: u32 = 15;
+pub(crate) const CHUNK_SHIFT: u32 = 15;
 
 /// The bits of 32,768 accounts.
 pub(crate) type Chunk = [u64; CHUNK_WORDS];
@@ -142,26 +142,13 @@ pub(crate) struct Bits {
 }
 
 impl Bits {
-    /// One bit per number, in order; 256 numbers at most.
-    pub(crate) fn mask(&self, ids: &[u32]) -> crate::set::Mask {
-        let mut mask = crate::set::Mask::default();
-        let mut at = usize::MAX;
-        let mut chunk: Option<&Chunk> = None;
-        for (group, out) in ids.chunks(64).zip(&mut mask) {
-            let mut bits = 0;
-            for (place, id) in group.iter().enumerate() {
-                let here = (id >> CHUNK_SHIFT) as usize;
-                if here != at {
-                    at = here;
-                    chunk = self.chunks.get(here).and_then(|chunk| chunk.as_deref());
-                }
-                if let Some(chunk) = chunk {
-                    bits |= (chunk[word(*id)] >> (id & 63) & 1) << place;
-                }
-            }
-            *out = bits;
-        }
-        mask
+    /// The chunk at that place, if it has a bit.
+    pub(crate) fn chunk(&self, at: usize) -> Option<&Chunk> {
+        self.chunks.get(at)?.as_deref()
+    }
+
+    pub(crate) fn has(&self, who: u32) -> bool {
+        self.chunk((who >> CHUNK_SHIFT) as usize).is_some_and(|chunk| bit(chunk, who))
     }
 
     /// Every chunk with a bit in it, by ascending place.

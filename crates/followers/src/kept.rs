@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attributes::Attributes;
 use crate::set::{Change, Scratch};
-use crate::{AccountNo, Filter, FilterId, FollowerSet};
+use crate::taken::Taken;
+use crate::{AccountNo, Filter, FilterId};
 
 /// One filter that ran.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub(crate) struct Kept {
     /// it ran: below it, one follower more would have been spared then.
     pub(crate) armed: bool,
     /// Whom it took and holds still.
-    pub(crate) taken: FollowerSet,
+    pub(crate) taken: Taken,
 }
 
 /// The filters kept, by account and then in the order they ran.
@@ -51,7 +52,7 @@ impl KeptFilters {
         for part in changes.chunk_by(|a, b| a.0 == b.0) {
             let changes: Vec<Change> = part.iter().map(|(_, change)| *change).collect();
             if let Some(kept) = part.first().and_then(|(filter, _)| all.get_mut(*filter)) {
-                kept.taken = kept.taken.with(&changes, scratch);
+                kept.taken.change(&changes, scratch);
             }
         }
     }
@@ -97,7 +98,7 @@ impl KeptFilters {
                 .map(|id| Change { id: *id, day: None })
                 .collect();
             if !changes.is_empty() {
-                kept.taken = kept.taken.with(&changes, scratch);
+                kept.taken.change(&changes, scratch);
             }
         }
     }

@@ -21,6 +21,7 @@ mod reader;
 mod saved;
 mod set;
 mod shared;
+mod taken;
 
 pub use account::{AccountNo, Day};
 pub use attributes::Attribute;

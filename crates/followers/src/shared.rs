@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use arc_swap::{ArcSwapOption, Guard};
 
 use crate::attributes::Attributes;
+use crate::choose::places;
+use crate::set::{Leaf, Mask};
 use crate::{AccountNo, FollowerSet};
 
 /// Accounts whose slots are made at once.
@@ -61,6 +63,23 @@ impl Shared {
         }
     }
 
+    /// One more or less for each of the leaf who is in the mask. Only the engine calls this.
+    pub(crate) fn all_follow(&self, leaf: &Leaf, who: &Mask, by: i32) {
+        let offsets = leaf.offsets();
+        let mut at = usize::MAX;
+        let mut counts: &[AtomicU32] = &[];
+        for place in places(who) {
+            let who = offsets.get(place) as usize;
+            if who / COUNTS != at {
+                at = who / COUNTS;
+                counts = self.following.get(at).map_or(&[], |counts| counts);
+            }
+            if let Some(count) = counts.get(who % COUNTS) {
+                count.store(count.load(Ordering::Relaxed).wrapping_add_signed(by), Ordering::Relaxed);
+            }
+        }
+    }
+
     pub(crate) fn following(&self, who: AccountNo) -> u32 {
         self.following_of(who.0).map_or(0, |count| count.load(Ordering::Relaxed))
     }
@@ -105,6 +124,11 @@ impl Sets {
         self.own.get(who as usize).and_then(|set| set.as_deref()).unwrap_or(&self.empty)
     }
 
+    /// The set itself, to be kept.
+    pub(crate) fn shared(&self, who: u32) -> Arc<FollowerSet> {
+        self.own.get(who as usize).and_then(Clone::clone).unwrap_or_default()
+    }
+
     /// Every account with followers, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &FollowerSet)> + '_ {
         (0..).zip(&self.own).filter_map(|(who, set)| Some((who, set.as_deref()?)))
@@ -123,7 +147,12 @@ impl Sets {
 
     /// Puts the set in place and shows it to readers, all of it at once.
     pub(crate) fn publish(&mut self, who: u32, set: FollowerSet) {
-        let set = if set.is_empty() { None } else { Some(Arc::new(set)) };
+        self.publish_shared(who, Arc::new(set));
+    }
+
+    /// [`Sets::publish`] for a set that someone keeps.
+    pub(crate) fn publish_shared(&mut self, who: u32, set: Arc<FollowerSet>) {
+        let set = if set.is_empty() { None } else { Some(set) };
         if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
             own.clone_from(&set);
             slot.followers.store(set);

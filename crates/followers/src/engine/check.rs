@@ -67,12 +67,15 @@ impl Engine {
                 promise(who, kept.taken.is_sound(), "what a filter took is a sound set")?;
                 promise(who, kept.at <= self.clock, "no filter ran in the future")?;
                 promise(who, self.clock < self.expiry(kept.at), "no filter outlives its time")?;
-                for (follower, _) in kept.taken.iter() {
-                    promise(who, set.contains(follower).is_none(), "who is taken does not follow")?;
-                    let later = filters.iter().skip(at + 1);
-                    let once = later.clone().all(|later| later.taken.contains(follower).is_none());
-                    promise(who, once, "who is taken is taken by one filter")?;
-                }
+                let (mut apart, mut once) = (true, true);
+                kept.taken.for_each(|follower, _| {
+                    let follower = AccountNo(follower);
+                    apart &= set.contains(follower).is_none();
+                    let mut later = filters.iter().skip(at + 1);
+                    once &= later.all(|later| later.taken.contains(follower).is_none());
+                });
+                promise(who, apart, "who is taken does not follow")?;
+                promise(who, once, "who is taken is taken by one filter")?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 
 use super::Engine;
 use crate::horizon::edge_of;
+use crate::taken::Taken;
 use crate::{AccountNo, Attribute, Criteria, FollowerSet, Order};
 
 type IdHash<'a> = &'a dyn Fn(AccountNo) -> u128;
@@ -40,7 +41,7 @@ impl Engine {
                 let mut fact = mix(4, id_hash(AccountNo(who)));
                 fact = mix(fact, u128::from(kept.id.0));
                 fact = mix(fact, u128::from(kept.at.cast_unsigned()) << 1 | u128::from(kept.armed));
-                fact = mix(fact, digest_of(&kept.taken, id_hash));
+                fact = mix(fact, digest_of_taken(&kept.taken, id_hash));
                 fact = mix(fact, criteria(&kept.filter.criteria, id_hash));
                 fact = mix(fact, accounts(&kept.filter.keep, id_hash));
                 fact = mix(fact, order(kept.filter.order));
@@ -50,6 +51,12 @@ impl Engine {
         }
         sum
     }
+}
+
+fn digest_of_taken(taken: &Taken, id_hash: IdHash<'_>) -> u128 {
+    let mut sum = 0u128;
+    taken.for_each(|id, day| sum = sum.wrapping_add(mix(id_hash(AccountNo(id)), u128::from(day))));
+    sum
 }
 
 fn digest_of(set: &FollowerSet, id_hash: IdHash<'_>) -> u128 {

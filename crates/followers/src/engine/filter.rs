@@ -2,12 +2,14 @@
 //!
 //! The set is swapped as a whole: a reader sees all followers or the ones left, never something between.
 
+use std::sync::Arc;
+
 use super::Engine;
-use crate::choose::Choice;
+use crate::choose::{Choice, Parted};
 use crate::filter::normalised;
 use crate::kept::Kept;
-use crate::set::Change;
-use crate::{AccountNo, Filter, FilterId, FilterOutcome, FilterRefusal, UndoOutcome};
+use crate::taken::Taken;
+use crate::{AccountNo, Filter, FilterId, FilterOutcome, FilterRefusal, FollowerSet, UndoOutcome};
 
 impl Engine {
     /// Removes the followers of `target` that the filter means, all at once.
@@ -30,18 +32,23 @@ impl Engine {
         let id = FilterId(position);
         debug_assert!(self.kept.of(target.0).iter().all(|kept| kept.id != id));
         let filter = normalised(filter);
-        let set = self.sets.get(target.0);
-        let parted = Choice::new(&filter, &self.shared.attributes).part(set);
-        let (removed, left) = (parted.taken.len(), parted.left.len());
-        assert_eq!(removed.checked_add(left), Some(set.len()), "a filter loses nobody");
-        let armed = filter.leave_at.is_none_or(|target| set.len() >= target);
-        if removed > 0 {
-            self.sets.publish(target.0, parted.left);
-            for (follower, _) in parted.taken.iter() {
-                self.shared.follows(follower.0, -1);
-            }
-        }
-        let kept = Kept { id, at: self.clock, filter, armed, taken: parted.taken };
+        let before = self.sets.shared(target.0);
+        let shared = &self.shared;
+        let choice = Choice::new(&filter, &shared.attributes);
+        let Parted { removed, taken, left } =
+            choice.part(&before, |leaf, taken| shared.all_follow(leaf, taken, -1));
+        assert_eq!(removed.checked_add(left.len()), Some(before.len()), "a filter loses nobody");
+        let armed = filter.leave_at.is_none_or(|target| before.len() >= target);
+        let taken = if removed > 0 {
+            let left = Arc::new(left);
+            let taken = Taken::between(&before, &left, taken);
+            self.sets.publish_shared(target.0, left);
+            taken
+        } else {
+            Taken::listed(FollowerSet::default())
+        };
+        let left = before.len() - removed;
+        let kept = Kept { id, at: self.clock, filter, armed, taken };
         let expiry = self.expiry(kept.at);
         self.kept.add(target.0, kept, expiry);
         FilterOutcome::Filtered { id, removed, left }
@@ -64,19 +71,18 @@ impl Engine {
         }
         let expiry = self.expiry(ran_at);
         let Some(kept) = self.kept.remove(target.0, filter, expiry) else { return UndoOutcome::NotKept };
-        let set = self.sets.get(target.0);
+        let now = self.sets.shared(target.0);
         let restored = kept.taken.len();
         if restored == 0 {
-            return UndoOutcome::Restored { restored, count: set.len() };
+            return UndoOutcome::Restored { restored, count: now.len() };
         }
-        let changes: Vec<Change> =
-            kept.taken.iter().map(|(id, day)| Change { id: id.0, day: Some(day.0) }).collect();
-        let after = set.with(&changes, &mut self.room.scratch);
+        let after = kept.taken.back_into(&now, &mut self.room.scratch);
         let count = after.len();
-        assert_eq!(set.len().checked_add(restored), Some(count), "who was taken did not follow");
-        self.sets.publish(target.0, after);
-        for change in &changes {
-            self.shared.follows(change.id, 1);
+        assert_eq!(now.len().checked_add(restored), Some(count), "who was taken did not follow");
+        self.sets.publish_shared(target.0, after);
+        match kept.taken.leaves() {
+            Some(leaves) => leaves.for_each(|(leaf, who)| self.shared.all_follow(leaf, who, 1)),
+            None => kept.taken.for_each(|id, _| self.shared.follows(id, 1)),
         }
         UndoOutcome::Restored { restored, count }
     }

@@ -7,6 +7,7 @@ use crate::attributes::{CHUNK_WORDS, Chunk};
 use crate::horizon::Stamp;
 use crate::kept::Kept;
 use crate::set::SetBuilder;
+use crate::taken::Taken;
 use crate::{AccountNo, Attribute, Criteria, Day, Filter, FilterId, Order};
 
 /// Nesting that is read at most; more than any limit would allow, less than any stack would mind.
@@ -92,7 +93,7 @@ pub(super) fn put_kept(out: &mut Vec<u8>, who: u32, kept: &Kept) {
     }
     // No target is 0, a target is one more than itself.
     put_varint(out, kept.filter.leave_at.map_or(0, |target| u64::from(target) + 1));
-    sets::put(out, &kept.taken);
+    sets::put(out, &kept.taken.to_set());
 }
 
 pub(super) fn read_kept(
@@ -120,7 +121,7 @@ pub(super) fn read_kept(
         Some(target) => Some(u32::try_from(target).map_err(|_| "a target is too large")?),
         None => None,
     };
-    let taken = sets::read(input, builder, accounts)?;
+    let taken = Taken::listed(sets::read(input, builder, accounts)?);
     Ok((who, Kept { id, at, filter: Filter { criteria, keep, order, leave_at }, armed, taken }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::leaf::{Columns, LEAF_FILL, LEAF_MAX, Leaf};
+use super::leaf::{Columns, LEAF_FILL, LEAF_MAX, LEAF_MIN, Leaf};
 use super::{Body, FollowerSet, Level, NODE_MAX, Node};
 
 /// Takes followers in ascending order and packs them into leaves and nodes.
@@ -38,6 +38,19 @@ impl SetBuilder {
         }
     }
 
+    /// Adds a whole leaf whose numbers are above all before them; shares it where that leaves no crumbs.
+    pub(crate) fn extend_leaf(&mut self, leaf: &Leaf) {
+        if leaf.len() >= LEAF_MIN && (self.open.len() == 0 || self.open.len() >= LEAF_MIN) {
+            if self.open.len() > 0 {
+                self.close_leaf();
+            }
+            self.closed += leaf.len() as u32;
+            self.put_leaf(leaf.clone());
+        } else {
+            self.extend(leaf.ids_into(&mut [0; LEAF_MAX]), leaf.days());
+        }
+    }
+
     /// The set of all that was pushed; the builder is empty again.
     pub(crate) fn finish(&mut self) -> FollowerSet {
         if self.leaves.is_empty() && self.nodes.is_empty() {
@@ -66,8 +79,13 @@ impl SetBuilder {
 
     fn close_leaf(&mut self) {
         self.closed += self.open.len() as u32;
-        self.leaves.push(Leaf::new(&self.open.ids, &self.open.days));
+        let leaf = Leaf::new(&self.open.ids, &self.open.days);
         self.open.clear();
+        self.put_leaf(leaf);
+    }
+
+    fn put_leaf(&mut self, leaf: Leaf) {
+        self.leaves.push(leaf);
         if self.leaves.len() == NODE_MAX {
             self.close_node();
         }

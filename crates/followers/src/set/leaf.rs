@@ -262,6 +262,11 @@ impl Leaf {
         self.days().iter().enumerate().map(move |(at, day)| (offsets.get(at), *day))
     }
 
+    /// Whether both are one and the same piece of memory.
+    pub(crate) fn is_same(&self, other: &Leaf) -> bool {
+        Arc::ptr_eq(&self.words, &other.words)
+    }
+
     /// Bytes on the heap, without what the allocator adds.
     pub(super) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.words) + 16

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::{AccountNo, Day};
 
 pub(crate) use build::SetBuilder;
-pub(crate) use leaf::{Change, LEAF_MAX, Leaf, Mask};
+pub(crate) use leaf::{Change, LEAF_MAX, Leaf, Mask, Offsets};
 pub(crate) use rewrite::Scratch;
 
 /// Leaves of one node at most.

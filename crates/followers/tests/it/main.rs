@@ -1,6 +1,7 @@
 //! The engine as its callers see it: scripts for every rule, a naive model for everything at once, and laws.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod filters;
 mod laws;
 mod model;
 mod readers;
