@@ -3,8 +3,8 @@
 //! Each durable boundary has one name here and one sentence on what a restart must find. They do nothing unless
 //! the build has debug assertions or the feature `crashpoints`, and the environment names one of them.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// The environment variable that arms a point: `after_append`, or `after_append:3` for the third passage.
 pub const VARIABLE: &str = "NAMEPLATE_CRASH_AT";
@@ -79,11 +79,26 @@ fn parse(text: &str) -> Option<Armed> {
     Some(Armed { point, left: AtomicU64::new(passage.parse().ok()?) })
 }
 
+/// Told of every passage of every point, in whatever thread it happens.
+pub type Watcher = Arc<dyn Fn(CrashPoint) + Send + Sync>;
+
+static WATCHER: RwLock<Option<Watcher>> = RwLock::new(None);
+
+/// Sets who is told of passages, in the whole process: a simulation that goes on living takes the storage away there
+/// instead of dying. `None` tells nobody. Builds without crash points tell nobody either.
+pub fn watch(watcher: Option<Watcher>) {
+    *WATCHER.write().unwrap_or_else(PoisonError::into_inner) = watcher;
+}
+
 /// Dies here, as by `kill -9`, when this passage of this point is armed.
 #[inline]
 pub(crate) fn here(point: CrashPoint) {
     if !cfg!(any(debug_assertions, feature = "crashpoints")) {
         return;
+    }
+    let watcher = WATCHER.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(watcher) = watcher {
+        watcher(point);
     }
     if let Some(armed) = armed()
         && armed.point == point

@@ -3,9 +3,13 @@
 //! The same seed gives the same run on every machine. A run that never exercised what it is meant to show fails.
 
 mod history;
+mod house;
 mod model;
+pub mod oracle;
 mod random;
 mod replay;
+mod steps;
+pub mod whole;
 
 pub use history::Size;
 pub use random::Random;

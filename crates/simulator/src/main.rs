@@ -2,8 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "a tool talks to the person who runs it")]
 
+use std::time::{Duration, Instant};
+
 use clap::{Parser, Subcommand};
-use simulator::{Size, replay};
+use simulator::{Size, replay, whole};
 
 /// Runs a seeded simulation and compares it with an independent model.
 #[derive(Parser)]
@@ -29,6 +31,15 @@ enum Scenario {
         #[arg(long, default_value_t = 12)]
         windows: u32,
     },
+    /// Every kind of command on storage that fails, crash after crash, compared with the model after each step.
+    Whole {
+        /// The first seed.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// How many seeds from there on.
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -36,6 +47,16 @@ fn main() -> anyhow::Result<()> {
         Scenario::Replay { seed, events, accounts, windows } => {
             let report = replay(seed, Size { events, accounts, windows })?;
             println!("{report}");
+            Ok(())
+        }
+        Scenario::Whole { seed, seeds } => {
+            let started = Instant::now();
+            let mut all = whole::Report::default();
+            for seed in seed..seed.saturating_add(seeds) {
+                all.add(&whole::run(seed, Duration::from_secs(120))?);
+            }
+            println!("{all}");
+            println!("{} s", started.elapsed().as_secs());
             Ok(())
         }
     }

@@ -116,12 +116,15 @@ impl History {
 
     fn close(&self, row: HistoryRow, rows_max: u32) {
         let mut rows = self.closed.load().as_ref().clone();
-        match rows.iter_mut().rev().take_while(|old| old.day == row.day).find(|old| old.cause == row.cause) {
-            Some(old) => {
-                old.came = old.came.saturating_add(row.came);
-                old.went = old.went.saturating_add(row.went);
+        // Sorted: a day of follows may be closed after a filter of a later day.
+        match rows.binary_search_by_key(&(row.day, row.cause), |old| (old.day, old.cause)) {
+            Ok(at) => {
+                if let Some(old) = rows.get_mut(at) {
+                    old.came = old.came.saturating_add(row.came);
+                    old.went = old.went.saturating_add(row.went);
+                }
             }
-            None => rows.push(row),
+            Err(at) => rows.insert(at, row),
         }
         let surplus = rows.len().saturating_sub(rows_max as usize);
         rows.drain(..surplus);
@@ -211,6 +214,21 @@ mod tests {
                 row(6, Cause::Organic, 0, 4),
                 row(6, Cause::Backfill, 9, 0),
             ]
+        );
+    }
+
+    /// Follows of a day are closed by the first follow of a later one, which may come after a filter of that later day. The
+    /// filters of the later day were two rows then.
+    #[test]
+    fn a_day_that_is_closed_late_does_not_split_the_next() {
+        let history = History::default();
+        history.add(5, Cause::Organic, 1, 0, 100);
+        history.add(6, Cause::Filter, 0, 1, 100);
+        history.add(6, Cause::Organic, 1, 0, 100);
+        history.add(6, Cause::Filter, 0, 1, 100);
+        assert_eq!(
+            history.rows(),
+            [row(5, Cause::Organic, 1, 0), row(6, Cause::Organic, 1, 0), row(6, Cause::Filter, 0, 2)]
         );
     }
 

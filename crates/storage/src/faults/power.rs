@@ -183,6 +183,18 @@ impl PowerDisk {
         self.state().inodes.iter().map(|inode| inode.durable.clone()).collect()
     }
 
+    /// Frees the room of files that no name leads to, neither now nor after a crash. What is open stays.
+    pub fn scrub(&self) {
+        let mut state = self.state();
+        let named: BTreeSet<usize> =
+            state.names.values().chain(state.durable_names.values()).copied().collect();
+        for (number, inode) in state.inodes.iter_mut().enumerate() {
+            if !named.contains(&number) {
+                *inode = Inode::default();
+            }
+        }
+    }
+
     /// Flips one bit of a file, in memory and on the medium. False where the file does not reach that far.
     pub fn flip(&self, path: &Path, bit: u64) -> bool {
         self.change(path, |bytes| {
