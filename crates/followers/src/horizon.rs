@@ -88,11 +88,15 @@ impl Horizon {
 
     /// Every entry that counts, by ascending edge.
     pub(crate) fn sorted(&self) -> Vec<(u64, Stamp)> {
-        let live = |slot: &&(u64, Stamp)| slot.0 != 0 && slot.1.version() >= self.floor;
-        let mut all: Vec<(u64, Stamp)> =
-            self.shards.iter().flat_map(|shard| shard.slots.iter().filter(live)).copied().collect();
+        let mut all = self.live();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
+    }
+
+    /// Every entry that counts, in no order.
+    pub(crate) fn live(&self) -> Vec<(u64, Stamp)> {
+        let live = |slot: &&(u64, Stamp)| slot.0 != 0 && slot.1.version() >= self.floor;
+        self.shards.iter().flat_map(|shard| shard.slots.iter().filter(live)).copied().collect()
     }
 
     /// Bytes on the heap.

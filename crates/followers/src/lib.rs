@@ -31,5 +31,5 @@ pub use filter::{Criteria, Filter, FilterId, FilterOutcome, FilterRefusal, Order
 pub use limits::Limits;
 pub use page::{Cursor, Page};
 pub use reader::Reader;
-pub use saved::LoadError;
+pub use saved::{LoadError, Pinned};
 pub use set::FollowerSet;

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwapOption, Guard};
 
 use crate::attributes::Attributes;
 use crate::choose::places;
+use crate::saved::Pins;
 use crate::set::{Leaf, Mask};
 use crate::{AccountNo, FollowerSet};
 
@@ -80,6 +81,13 @@ impl Shared {
         }
     }
 
+    /// Puts a count in place that was loaded.
+    pub(crate) fn set_following(&self, who: u32, count: u32) {
+        if let Some(following) = self.following_of(who) {
+            following.store(count, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn following(&self, who: AccountNo) -> u32 {
         self.following_of(who.0).map_or(0, |count| count.load(Ordering::Relaxed))
     }
@@ -105,11 +113,12 @@ pub(crate) struct Sets {
     shared: Arc<Shared>,
     own: Vec<Option<Arc<FollowerSet>>>,
     empty: FollowerSet,
+    pins: Pins,
 }
 
 impl Sets {
     pub(crate) fn new(shared: Arc<Shared>) -> Sets {
-        Sets { shared, own: Vec::new(), empty: FollowerSet::default() }
+        Sets { shared, own: Vec::new(), empty: FollowerSet::default(), pins: Pins::default() }
     }
 
     /// Makes `0..accounts` exist.
@@ -154,8 +163,22 @@ impl Sets {
     pub(crate) fn publish_shared(&mut self, who: u32, set: Arc<FollowerSet>) {
         let set = if set.is_empty() { None } else { Some(set) };
         if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
+            self.pins.lay_aside(who, own);
             own.clone_from(&set);
             slot.followers.store(set);
         }
+    }
+
+    /// Puts a set in place that was loaded. Nobody looks yet.
+    pub(crate) fn install(&mut self, who: u32, set: Arc<FollowerSet>) {
+        if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
+            *own = Some(Arc::clone(&set));
+            slot.followers.store(Some(set));
+        }
+    }
+
+    /// The moments that are pinned.
+    pub(crate) fn pins(&mut self) -> &mut Pins {
+        &mut self.pins
     }
 }
