@@ -17,6 +17,7 @@ mod horizon;
 mod kept;
 mod limits;
 mod page;
+mod prefetch;
 mod reader;
 mod saved;
 mod set;
