@@ -17,7 +17,6 @@ mod horizon;
 mod kept;
 mod limits;
 mod page;
-mod prefetch;
 mod reader;
 mod saved;
 mod set;
@@ -32,5 +31,5 @@ pub use filter::{Criteria, Filter, FilterId, FilterOutcome, FilterRefusal, Order
 pub use limits::Limits;
 pub use page::{Cursor, Page};
 pub use reader::Reader;
-pub use saved::{LoadError, Pinned};
+pub use saved::LoadError;
 pub use set::FollowerSet;

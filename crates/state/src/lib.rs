@@ -48,7 +48,6 @@ mod machine;
 mod outcome;
 mod packs;
 mod platform;
-mod prepared;
 mod promises;
 mod reader;
 pub mod record;

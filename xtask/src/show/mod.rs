@@ -4,6 +4,7 @@
 //! what it shows does not hold.
 
 mod api_fuzz;
+mod bench_peers;
 mod kill_9;
 mod matrix;
 mod real_input;
@@ -56,6 +57,11 @@ const PIECES: &[Piece] = &[
         name: "speed",
         says: "ingest over HTTP, lookups beside a bare peer, the binary's size",
         run: speed::show,
+    },
+    Piece {
+        name: "bench-peers",
+        says: "the whole suite beside Redis, PostgreSQL, SQLite, DuckDB and fjall in one run",
+        run: bench_peers::show,
     },
 ];
 

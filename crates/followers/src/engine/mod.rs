@@ -8,7 +8,6 @@ mod check;
 mod digest;
 mod filter;
 mod remove;
-mod sort;
 
 use std::sync::Arc;
 

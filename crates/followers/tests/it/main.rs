@@ -4,7 +4,6 @@
 mod filters;
 mod laws;
 mod model;
-mod pins;
 mod readers;
 mod saved;
 mod script;
