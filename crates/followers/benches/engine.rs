@@ -1,148 +1,253 @@
-//! How fast the engine is, printed, never asserted. Rates are per second of processor time.
+//! How fast and how small the engine is, printed, never asserted. Rates are per second of processor time.
 //!
-//! Followees are drawn so that the chance of an account falls as one over its rank, followers evenly; 5 % of the
-//! events come twice and 5 % are unfollows. `cargo bench -p followers -- 20` makes it 20 million events (10 by default).
+//! `cargo bench -p followers -- WORK...` with any of `stream`, `load`, `reads`, `memory` (all but `memory` when none is
+//! named; `memory` takes 2 GB). The account of the reference case has 7,000,000 followers of 10,000,000 accounts; beside
+//! it 100,000 accounts share 3,000,000 followers so that the chance of an account falls as one over its rank.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures time and prints it")]
 #![expect(clippy::disallowed_types, reason = "a bench measures time")]
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use followers::{
-    AccountNo, Attribute, Criteria, Edge, Engine, Filter, Limits, Op, Order, Reader, UndoOutcome,
-};
+use followers::{AccountNo, Edge, EdgeOutcome, Engine, Limits, Op, Reader};
 
-const ACCOUNTS: u32 = 1 << 22;
-/// Accounts that are followed: 76 followers each in the mean, as a power of two.
-const FOLLOWED_BITS: u32 = 17;
-const BATCH: usize = 10_000;
+/// What the binary allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MILLION: u32 = 1_000_000;
+const ACCOUNTS: u32 = 10 * MILLION;
+/// The account of the reference case.
+const LARGE: AccountNo = AccountNo(0);
+/// Followed accounts of the tail, as a power of two; they are numbered from there.
+const TAIL_BITS: u32 = 17;
 const NOW: i64 = 20_000 * 86_400_000;
 
 fn main() {
-    let millions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(10u32);
-    let mut random = Random(7);
-    let edges: Vec<Edge> = edges(millions * MILLION, &mut random);
-    for (name, op) in [("live events", None), ("old imports", Some(Op::Backfill))] {
-        let edges: Vec<Edge> = match op {
-            None => edges.clone(),
-            Some(op) => edges.iter().map(|edge| Edge { op, version: edge.version / 2, ..*edge }).collect(),
-        };
-        let mut engine = Engine::new(Limits::default());
-        engine.grow(ACCOUNTS);
-        engine.set_clock(NOW);
-        stream(name, &mut engine, &edges);
-        if op.is_none() {
-            reads(&engine.reader(), &mut random);
-            let mut bytes = Vec::new();
-            let took = busy(|| engine.save(&mut bytes));
-            let count =
-                (0..ACCOUNTS).map(|who| u64::from(engine.reader().count(AccountNo(who)))).sum::<u64>();
-            println!(
-                "save          {took:>8} us, {:.2} bytes an edge and its version",
-                ratio(bytes.len(), count)
-            );
-            let took = busy(|| drop(black_box(Engine::load(&bytes, Limits::default()))));
-            println!("load          {took:>8} us");
-        }
+    let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wants = |work: &str| named.iter().any(|name| name == work) || named.is_empty() && work != "memory";
+    if wants("load") {
+        load();
     }
-    filter_a_million(&mut random);
-}
-
-fn stream(name: &str, engine: &mut Engine, edges: &[Edge]) {
-    let (mut outcomes, mut touched) = (Vec::new(), Vec::new());
-    let mut slowest = 0;
-    let took = busy(|| {
-        for batch in edges.chunks(BATCH) {
-            outcomes.clear();
-            touched.clear();
-            slowest = slowest.max(time(|| engine.apply(batch, &mut outcomes, &mut touched)));
+    if wants("stream") || wants("reads") {
+        let mut random = Random(7);
+        let mut engine = reference(&mut random);
+        let reader = engine.reader();
+        if wants("reads") {
+            reads(&reader, &mut random);
         }
-    });
-    let reader = engine.reader();
-    let count = (0..ACCOUNTS).map(|who| u64::from(reader.count(AccountNo(who)))).sum::<u64>();
-    let largest = (0..ACCOUNTS).map(|who| reader.count(AccountNo(who))).max().unwrap_or(0);
-    let (sets, horizon) = engine.heap_bytes();
-    println!("{name:<13} {:>8} events/s, slowest batch {slowest} us", edges.len() as u128 * 1_000_000 / took);
-    println!(
-        "              {count} edges, largest set {largest}, {:.1} bytes an edge, {:.1} for its version",
-        ratio(sets, count),
-        ratio(horizon, count)
-    );
+        if wants("stream") {
+            for batch in [10_000, 100, 10_000] {
+                stream(&mut engine, batch, &mut random);
+            }
+        }
+        engine.check().unwrap_or_else(|broken| println!("BROKEN: {broken}"));
+    }
+    if wants("memory") {
+        memory();
+    }
 }
 
-fn reads(reader: &Reader, random: &mut Random) {
-    let who: Vec<(AccountNo, AccountNo)> =
-        (0..4 * MILLION).map(|_| (random.followee(), AccountNo(random.below(ACCOUNTS)))).collect();
-    let counts = busy(|| {
-        black_box(who.iter().map(|(who, _)| u64::from(reader.count(*who))).sum::<u64>());
-    });
-    println!("count         {:>8} reads/s", who.len() as u128 * 1_000_000 / counts);
-    let found = busy(|| {
-        black_box(who.iter().filter(|(who, follower)| reader.contains(*who, *follower).is_some()).count());
-    });
-    println!("contains      {:>8} reads/s", who.len() as u128 * 1_000_000 / found);
-}
-
-fn filter_a_million(random: &mut Random) {
+/// The reference case: an edge is drawn twice now and then and counts once.
+fn reference(random: &mut Random) -> Engine {
     let mut engine = Engine::new(Limits::default());
     engine.grow(ACCOUNTS);
     engine.set_clock(NOW);
-    let attributes = [Attribute::Inactive, Attribute::NoPicture, Attribute::SuspectedBot];
-    for who in 0..ACCOUNTS {
-        for attribute in attributes {
-            if random.below(2) == 0 {
-                engine.set_attribute(AccountNo(who), attribute, true);
-            }
-        }
+    for batch in reference_edges(random).chunks(100_000) {
+        engine.apply(batch, &mut Vec::new(), &mut Vec::new());
     }
-    let target = AccountNo(0);
-    let edges: Vec<Edge> = (0..MILLION)
-        .map(|nth| edge(target, AccountNo(1 + nth * 4 + random.below(4)), Op::Backfill, NOW / 2))
-        .collect();
-    engine.apply(&edges, &mut Vec::new(), &mut Vec::new());
-    let filter = Filter {
-        criteria: Criteria::Any(attributes.map(Criteria::Has).to_vec()),
-        keep: Vec::new(),
-        order: Order::Oldest,
-        leave_at: None,
-    };
-    for position in 0..3 {
-        let reader = engine.reader();
-        let previewed = time(|| drop(black_box(reader.preview(target, &filter))));
-        let filtered = time(|| {
-            black_box(engine.filter(target, &filter, NOW, position));
-        });
-        let left = reader.count(target);
-        let paged = time(|| drop(black_box(reader.newest(target, None, 100))));
-        let undone = time(|| {
-            let outcome = engine.undo(target, followers::FilterId(position), NOW);
-            assert!(matches!(outcome, UndoOutcome::Restored { .. }));
-        });
-        println!(
-            "filter of 1 M to {left}: preview {previewed} us, filter {filtered} us, undo {undone} us; \
-             newest 100 of what is left {paged} us"
-        );
-    }
+    engine
 }
 
-fn edges(count: u32, random: &mut Random) -> Vec<Edge> {
-    let mut edges: Vec<Edge> = Vec::with_capacity(count as usize);
-    for nth in 0..count {
-        let repeated = random.below(20) == 0;
-        if repeated && let Some(earlier) = edges.len().checked_sub(1 + random.below(BATCH as u32) as usize) {
-            edges.push(edges[earlier]);
-            continue;
+fn reference_edges(random: &mut Random) -> Vec<Edge> {
+    let mut edges = Vec::with_capacity(11 * MILLION as usize);
+    for who in 1..ACCOUNTS {
+        if random.below(10) < 7 {
+            edges.push(edge(LARGE, AccountNo(who), Op::Backfill, old(who)));
         }
-        let op = if random.below(20) == 0 { Op::Unfollow } else { Op::Follow };
-        let version = NOW - 3_600_000 + i64::from(nth / 1000);
-        edges.push(edge(random.followee(), AccountNo(random.below(ACCOUNTS)), op, version));
+    }
+    for _ in 0..3 * MILLION {
+        let who = random.below(ACCOUNTS);
+        edges.push(edge(tail(random), AccountNo(who), Op::Backfill, old(who)));
+    }
+    for at in (1..edges.len()).rev() {
+        edges.swap(at, random.below(at as u32 + 1) as usize);
     }
     edges
 }
 
+/// Some day of the ten years before the horizon.
+fn old(who: u32) -> i64 {
+    NOW - i64::from(10 + who.wrapping_mul(2_654_435_761) % 3_650) * 86_400_000
+}
+
+/// Fresh follows, half of them of the large account.
+fn stream(engine: &mut Engine, batch: usize, random: &mut Random) {
+    let events = 100 * batch.max(10_000);
+    let edges: Vec<Edge> = (0..events)
+        .map(|nth| {
+            let followee = if random.below(2) == 0 { LARGE } else { tail(random) };
+            edge(followee, AccountNo(random.below(ACCOUNTS)), Op::Follow, NOW - 3_600_000 + nth as i64)
+        })
+        .collect();
+    let (mut outcomes, mut touched) = (Vec::new(), Vec::new());
+    let mut slowest = 0;
+    let mut inserted = 0;
+    let took = busy(|| {
+        for batch in edges.chunks(batch) {
+            outcomes.clear();
+            touched.clear();
+            slowest = slowest.max(time(|| engine.apply(batch, &mut outcomes, &mut touched)));
+            inserted += outcomes.iter().filter(|outcome| **outcome == EdgeOutcome::Inserted).count();
+        }
+    });
+    println!(
+        "stream, {batch} a batch: {} events/s, {inserted} of {events} new, slowest batch {slowest} us",
+        rate(events as u64, took)
+    );
+}
+
+fn load() {
+    let edges = reference_edges(&mut Random(7));
+    for batch in [100_000, edges.len()] {
+        let mut engine = Engine::new(Limits::default());
+        engine.grow(ACCOUNTS);
+        engine.set_clock(NOW);
+        let (mut outcomes, mut touched) = (Vec::new(), Vec::new());
+        let took = busy(|| {
+            for batch in edges.chunks(batch) {
+                outcomes.clear();
+                touched.clear();
+                engine.apply(batch, &mut outcomes, &mut touched);
+            }
+        });
+        println!("load, {batch} a batch: {} edges/s", rate(edges.len() as u64, took));
+        memory_of(&engine);
+    }
+}
+
+/// Looks at each of these edges.
+type Look<'a> = &'a (dyn Fn(&[(AccountNo, AccountNo)]) -> u64 + Sync);
+
+fn reads(reader: &Reader, random: &mut Random) {
+    let who: Vec<(AccountNo, AccountNo)> = (0..4 * MILLION)
+        .map(|_| {
+            let followee = if random.below(2) == 0 { LARGE } else { tail(random) };
+            (followee, AccountNo(random.below(ACCOUNTS)))
+        })
+        .collect();
+    let both = |look: Look<'_>| {
+        std::thread::scope(|threads| {
+            let halves: Vec<_> = who
+                .chunks(who.len() / 2)
+                .map(|half| {
+                    threads.spawn(move || {
+                        busy(|| {
+                            black_box(look(half));
+                        })
+                    })
+                })
+                .collect();
+            halves.into_iter().map(|half| half.join().unwrap_or(1)).max().unwrap_or(1)
+        })
+    };
+    let took = both(&|half| half.iter().map(|(who, _)| u64::from(reader.count(*who))).sum());
+    println!("count: {} reads/s on two threads", rate(who.len() as u64, took));
+    let took = both(&|half| {
+        half.iter().filter(|(who, follower)| reader.contains(*who, *follower).is_some()).count() as u64
+    });
+    println!("contains: {} reads/s on two threads", rate(who.len() as u64, took));
+    for round in 1..=3 {
+        let took = time(|| drop(black_box(reader.newest(LARGE, None, 100))));
+        println!("newest 100, time {round}: {took} us");
+    }
+}
+
+/// The degree law: among accounts that are followed at all, as many have x followers or more as x to the power of
+/// -0.715 says up to 500,000 and -1.7 beyond.
+fn memory() {
+    const NUMBERS: u32 = 20 * MILLION;
+    const EDGES: u64 = 200 * MILLION as u64;
+    let mut random = Random(11);
+    let before = resident();
+    let mut engine = Engine::new(Limits::default());
+    engine.grow(NUMBERS);
+    engine.set_clock(NOW);
+    for who in (0..NUMBERS).step_by(1000) {
+        black_box(engine.reader().count(AccountNo(who)));
+    }
+    let slots = resident();
+    let (mut edges, mut followee) = (0, 0);
+    let mut batch = Vec::with_capacity(8 * MILLION as usize);
+    while edges < EDGES {
+        while batch.len() < 100_000 {
+            let degree = degree(&mut random);
+            let gap = u64::from(NUMBERS) * 2 / u64::from(degree);
+            let mut follower = 0;
+            for _ in 0..degree {
+                follower += 1 + random.below(gap.max(2) as u32 - 1);
+                if follower >= NUMBERS {
+                    break;
+                }
+                if follower != followee {
+                    let version = old(follower ^ followee);
+                    batch.push(edge(AccountNo(followee), AccountNo(follower), Op::Backfill, version));
+                }
+            }
+            followee += 1;
+        }
+        edges += batch.len() as u64;
+        engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
+        batch.clear();
+    }
+    drop(batch);
+    let after = resident();
+    let (sets, horizon) = engine.heap_bytes();
+    println!(
+        "memory: {edges} edges of {followee} accounts; slots of {NUMBERS} accounts {} bytes each; \
+         sets {:.3} bytes an edge resident, {:.3} counted, horizon {horizon}",
+        (slots - before) / u64::from(NUMBERS),
+        (after - slots) as f64 / edges as f64,
+        sets as f64 / edges as f64,
+    );
+}
+
+fn degree(random: &mut Random) -> u32 {
+    let chance = f64::from(random.below(u32::MAX)).max(1.0) / f64::from(u32::MAX);
+    let at_half_a_million = 500_000f64.powf(-0.715);
+    let degree = if chance > at_half_a_million {
+        chance.powf(-1.0 / 0.715)
+    } else {
+        500_000.0 * (chance / at_half_a_million).powf(-1.0 / 1.7)
+    };
+    degree.min(7_000_000.0) as u32
+}
+
+/// Bytes of the process in memory.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+fn memory_of(engine: &Engine) {
+    let reader = engine.reader();
+    let count = (0..ACCOUNTS).map(|who| u64::from(reader.count(AccountNo(who)))).sum::<u64>();
+    let (sets, horizon) = engine.heap_bytes();
+    println!("  {count} edges, {:.2} bytes an edge; horizon {horizon} bytes", sets as f64 / count as f64);
+}
+
 fn edge(followee: AccountNo, follower: AccountNo, op: Op, version: i64) -> Edge {
     Edge { followee, follower, op, version }
+}
+
+/// Evenly one of the powers of two, evenly one of the ranks below it: chances fall as one over the rank.
+fn tail(random: &mut Random) -> AccountNo {
+    let power = random.below(TAIL_BITS);
+    AccountNo((1 << TAIL_BITS) + (1 << power) + random.below(1 << power))
+}
+
+fn rate(many: u64, us: u128) -> u128 {
+    u128::from(many) * 1_000_000 / us
 }
 
 /// Microseconds on the clock.
@@ -167,10 +272,6 @@ fn busy(work: impl FnOnce()) -> u128 {
     }
 }
 
-fn ratio(bytes: usize, edges: u64) -> f64 {
-    bytes as f64 / edges as f64
-}
-
 /// The same sequence every time.
 struct Random(u64);
 
@@ -184,11 +285,5 @@ impl Random {
 
     fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.next() as u32) * u64::from(bound)) >> 32) as u32
-    }
-
-    /// Evenly one of the powers of two, evenly one of the ranks below it: chances fall as one over the rank.
-    fn followee(&mut self) -> AccountNo {
-        let power = self.below(FOLLOWED_BITS);
-        AccountNo((1 << power) + self.below(1 << power))
     }
 }

@@ -4,6 +4,8 @@
 //! remembered depends on the log clock alone, and sweeping is only a matter of space. Expired entries go when
 //! their shard is rehashed; shards are small, so no single event waits for a large one.
 
+use crate::prefetch;
+
 /// The newest version of one edge and what it said, in one number that orders as events do: by version, then
 /// unfollow over follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,11 +70,27 @@ impl Horizon {
         self.floor = self.floor.max(floor);
     }
 
+    /// Whether nothing at all is remembered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.used == 0)
+    }
+
+    #[inline]
     pub(crate) fn get(&self, key: u64) -> Option<Stamp> {
         let hash = hash(key);
         let shard = &self.shards[shard_of(hash)];
         let stamp = shard.find(key, hash)?;
         (stamp.version() >= self.floor).then_some(stamp)
+    }
+
+    /// Asks for the slot of the key.
+    #[inline]
+    pub(crate) fn soon(&self, key: u64) {
+        let hash = hash(key);
+        let slots = &self.shards[shard_of(hash)].slots;
+        if let Some(slot) = slots.get(hash as usize & slots.len().wrapping_sub(1)) {
+            prefetch::soon(slot);
+        }
     }
 
     pub(crate) fn put(&mut self, key: u64, stamp: Stamp) {
@@ -88,11 +106,15 @@ impl Horizon {
 
     /// Every entry that counts, by ascending edge.
     pub(crate) fn sorted(&self) -> Vec<(u64, Stamp)> {
-        let live = |slot: &&(u64, Stamp)| slot.0 != 0 && slot.1.version() >= self.floor;
-        let mut all: Vec<(u64, Stamp)> =
-            self.shards.iter().flat_map(|shard| shard.slots.iter().filter(live)).copied().collect();
+        let mut all = self.live();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
+    }
+
+    /// Every entry that counts, in no order.
+    pub(crate) fn live(&self) -> Vec<(u64, Stamp)> {
+        let live = |slot: &&(u64, Stamp)| slot.0 != 0 && slot.1.version() >= self.floor;
+        self.shards.iter().flat_map(|shard| shard.slots.iter().filter(live)).copied().collect()
     }
 
     /// Bytes on the heap.
@@ -102,6 +124,7 @@ impl Horizon {
 }
 
 impl Shard {
+    #[inline]
     fn find(&self, key: u64, hash: u64) -> Option<Stamp> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = hash as usize & mask;

@@ -17,6 +17,7 @@ mod horizon;
 mod kept;
 mod limits;
 mod page;
+mod prefetch;
 mod reader;
 mod saved;
 mod set;
@@ -31,5 +32,5 @@ pub use filter::{Criteria, Filter, FilterId, FilterOutcome, FilterRefusal, Order
 pub use limits::Limits;
 pub use page::{Cursor, Page};
 pub use reader::Reader;
-pub use saved::LoadError;
+pub use saved::{LoadError, Pinned};
 pub use set::FollowerSet;

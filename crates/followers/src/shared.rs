@@ -10,8 +10,9 @@ use arc_swap::{ArcSwapOption, Guard};
 
 use crate::attributes::Attributes;
 use crate::choose::places;
-use crate::set::{Leaf, Mask};
-use crate::{AccountNo, FollowerSet};
+use crate::saved::Pins;
+use crate::set::{Claim, Leaf, Mask, Scratch, Spares};
+use crate::{AccountNo, FollowerSet, prefetch};
 
 /// Accounts whose slots are made at once.
 const SLOTS: usize = 4096;
@@ -80,6 +81,21 @@ impl Shared {
         }
     }
 
+    /// Puts a count in place that was loaded.
+    pub(crate) fn set_following(&self, who: u32, count: u32) {
+        if let Some(following) = self.following_of(who) {
+            following.store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks for the count of accounts that `who` follows.
+    #[inline]
+    pub(crate) fn following_soon(&self, who: u32) {
+        if let Some(count) = self.following_of(who) {
+            prefetch::soon(count);
+        }
+    }
+
     pub(crate) fn following(&self, who: AccountNo) -> u32 {
         self.following_of(who.0).map_or(0, |count| count.load(Ordering::Relaxed))
     }
@@ -99,17 +115,28 @@ impl Slot {
     }
 }
 
+/// How near a change of a set is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Soon {
+    Slot,
+    Set,
+    Followers,
+}
+
 /// The sets as the writer holds them.
 #[derive(Debug)]
 pub(crate) struct Sets {
     shared: Arc<Shared>,
     own: Vec<Option<Arc<FollowerSet>>>,
     empty: FollowerSet,
+    pins: Pins,
+    spares: Spares,
 }
 
 impl Sets {
     pub(crate) fn new(shared: Arc<Shared>) -> Sets {
-        Sets { shared, own: Vec::new(), empty: FollowerSet::default() }
+        let (pins, spares) = (Pins::default(), Spares::default());
+        Sets { shared, own: Vec::new(), empty: FollowerSet::default(), pins, spares }
     }
 
     /// Makes `0..accounts` exist.
@@ -152,10 +179,63 @@ impl Sets {
 
     /// [`Sets::publish`] for a set that someone keeps.
     pub(crate) fn publish_shared(&mut self, who: u32, set: Arc<FollowerSet>) {
+        self.spares.forget(who);
+        self.show(who, set);
+    }
+
+    /// Meets the claims, which ascend and name each follower once, and shows the set to readers, all of it at once.
+    /// Says in each claim how it was. Returns the counts before and after.
+    pub(crate) fn change(&mut self, who: u32, claims: &mut [Claim], scratch: &mut Scratch) -> (u32, u32) {
+        let set = self.own.get(who as usize).and_then(|set| set.as_deref()).unwrap_or(&self.empty);
+        let before = set.len();
+        let Some(after) = self.spares.changed(who, set, claims, scratch) else { return (before, before) };
+        let counts = (before, after.len());
+        self.show(who, Arc::new(after));
+        counts
+    }
+
+    /// Asks for what a change of the account will read, step by step: first where the set is held, then the set, then
+    /// its followers. A step is taken when the one before had time to arrive.
+    #[inline]
+    pub(crate) fn soon(&self, who: u32, step: Soon) {
+        let Some(own) = self.own.get(who as usize) else { return };
+        match (step, own) {
+            (Soon::Slot, _) => {
+                prefetch::soon(own);
+                if let Some(slot) = self.shared.slot(who) {
+                    prefetch::soon(slot);
+                }
+            }
+            (Soon::Set, Some(set)) => prefetch::soon(Arc::as_ptr(set)),
+            (Soon::Followers, Some(set)) => set.soon(),
+            (Soon::Set | Soon::Followers, None) => {}
+        }
+    }
+
+    /// Between batches: lets go of what only helps sets that change often.
+    pub(crate) fn sweep(&mut self) {
+        self.spares.sweep();
+    }
+
+    fn show(&mut self, who: u32, set: Arc<FollowerSet>) {
         let set = if set.is_empty() { None } else { Some(set) };
         if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
+            self.pins.lay_aside(who, own);
             own.clone_from(&set);
             slot.followers.store(set);
         }
+    }
+
+    /// Puts a set in place that was loaded. Nobody looks yet.
+    pub(crate) fn install(&mut self, who: u32, set: Arc<FollowerSet>) {
+        if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
+            *own = Some(Arc::clone(&set));
+            slot.followers.store(Some(set));
+        }
+    }
+
+    /// The moments that are pinned.
+    pub(crate) fn pins(&mut self) -> &mut Pins {
+        &mut self.pins
     }
 }

@@ -96,23 +96,41 @@ impl Handle {
     /// # Errors
     /// `Busy` when the queue is full, `TooLarge`, or `Stopped`; in each case nothing happened.
     pub fn submit(&self, command: Command) -> Result<Ticket, SubmitError> {
+        let (submitted, ticket) = self.prepare(command)?;
+        match self.offer(submitted) {
+            Ok(()) => Ok(ticket),
+            Err((error, _)) => Err(error),
+        }
+    }
+
+    /// Does all that can be done before a command's turn comes, so that the writer does not have to.
+    fn prepare(&self, mut command: Command) -> Result<(Submitted, Ticket), SubmitError> {
         let record = record::encode(&command);
         let bytes = record.len();
         if bytes > storage::record_bytes_max() {
             return Err(SubmitError::TooLarge { bytes, bytes_max: storage::record_bytes_max() });
         }
-        self.reserve(bytes)?;
+        command.prepare(&self.shared.reader);
         let (reply, answer) = oneshot::channel();
-        let message = Message::Command(Submitted { command, record, reply: Some(reply) });
-        match self.shared.commands.try_send(message) {
-            Ok(()) => Ok(Ticket { answer, shared: Arc::clone(&self.shared) }),
-            Err(failure) => {
-                self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
-                Err(match failure {
-                    TrySendError::Full(_) => SubmitError::Busy,
-                    TrySendError::Disconnected(_) => self.shared.why_stopped(),
-                })
-            }
+        let submitted = Submitted { command, record, reply: Some(reply) };
+        Ok((submitted, Ticket { answer, shared: Arc::clone(&self.shared) }))
+    }
+
+    /// Puts it into the queue, or gives it back.
+    fn offer(&self, submitted: Submitted) -> Result<(), (SubmitError, Submitted)> {
+        let bytes = submitted.record.len();
+        if let Err(error) = self.reserve(bytes) {
+            return Err((error, submitted));
+        }
+        let (error, message) = match self.shared.commands.try_send(Message::Command(submitted)) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(message)) => (SubmitError::Busy, message),
+            Err(TrySendError::Disconnected(message)) => (self.shared.why_stopped(), message),
+        };
+        self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        match message {
+            Message::Command(submitted) => Err((error, submitted)),
+            Message::Snapshot(_) | Message::Stop => Ok(()),
         }
     }
 
@@ -130,14 +148,16 @@ impl Handle {
     /// `TooLarge` or `Stopped`.
     pub fn submit_patiently(&self, command: Command) -> Result<Ticket, SubmitError> {
         let mut pause = Duration::from_micros(200);
+        let (mut submitted, ticket) = self.prepare(command)?;
         loop {
-            // Cloning a batch is a copy of its bytes; only a full queue makes it happen more than once.
-            match self.submit(command.clone()) {
-                Err(SubmitError::Busy) => {
+            match self.offer(submitted) {
+                Ok(()) => return Ok(ticket),
+                Err((SubmitError::Busy, back)) => {
+                    submitted = back;
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(20));
                 }
-                answer => return answer,
+                Err((error, _)) => return Err(error),
             }
         }
     }

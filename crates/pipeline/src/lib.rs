@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `open.rs` | recovery: snapshot, tail, checks; starting and stopping |
 //! | `writer.rs` | the loop |
+//! | `append.rs` | a group goes into the log, on a thread of its own when that helps |
 //! | `apply.rs` | one entry meets the machine |
 //! | `handle.rs` | submitting, waiting, reading |
 //! | `effects.rs` | the bounded feed of what the outside must be told |
@@ -14,6 +15,7 @@
 //! | `record.rs`, `snapshot.rs` | bytes of an entry and of a snapshot |
 //! | `crash.rs` | places where tests let the process die |
 
+mod append;
 mod apply;
 mod clock;
 pub mod crash;

@@ -12,6 +12,7 @@ use state::Machine;
 use storage::{CommandLog, Snapshots};
 use tokio::sync::watch;
 
+use crate::append::LogAt;
 use crate::clock::{Clock, Stamper};
 use crate::effects::Feed;
 use crate::error::OpenError;
@@ -90,7 +91,7 @@ impl Pipeline {
         let shared = Arc::new(Shared {
             commands,
             commands_queued_bytes_max: limits.commands_queued_bytes_max,
-            entries_waiting_max: (limits.commands_queued_max + limits.batch_entries_max) as u64,
+            entries_waiting_max: (limits.commands_queued_max + 2 * limits.batch_entries_max) as u64,
             queued_bytes: AtomicUsize::new(0),
             stopped: OnceLock::new(),
             feed: Mutex::new(recovered.feed),
@@ -99,7 +100,7 @@ impl Pipeline {
         });
         let writer = Writer {
             machine: recovered.machine,
-            log,
+            log: LogAt::new(log),
             snapshots,
             ticks: limits.tick_every.filter(|_| clock.runs()),
             stamper: Stamper::new(clock, recovered.last_ms),

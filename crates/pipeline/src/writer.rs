@@ -1,17 +1,19 @@
 //! The one thread that owns the state: drain, stamp, append, apply, publish, answer.
 //!
-//! Commands that arrive while a sync is running wait and share the next one. After a failed append nothing more is
-//! taken, because the record may be there or not, and only a fresh look at the log can tell.
+//! Commands that arrive while a sync is running wait and share the next one. A group worth the hand-over is appended by a
+//! second thread while the one before it is applied. After a failed append nothing more is taken, because the record may
+//! be there or not, and only a fresh look at the log can tell.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use state::{Command, Entry, Machine, Millis};
-use storage::{CommandLog, Snapshots};
+use storage::Snapshots;
 use tokio::sync::{oneshot, watch};
 
+use crate::append::{Appending, Group, LogAt};
 use crate::clock::Stamper;
 use crate::crash::{self, CrashPoint};
 use crate::error::SubmitError;
@@ -22,7 +24,7 @@ use crate::{apply, record, snapshot};
 
 pub(crate) struct Writer {
     pub(crate) machine: Machine,
-    pub(crate) log: Box<dyn CommandLog>,
+    pub(crate) log: LogAt,
     pub(crate) snapshots: Arc<dyn Snapshots>,
     pub(crate) stamper: Stamper,
     /// Whether ticks are logged without being asked for.
@@ -43,6 +45,10 @@ pub(crate) struct SinceSnapshot {
 
 type SnapshotReply = oneshot::Sender<Result<u64, SubmitError>>;
 
+/// A durable group below this many bytes is applied before anything else is looked at: handing the next append to
+/// another thread takes longer than that.
+const OVERLAP_BYTES_MIN: usize = 16 * 1024;
+
 /// What one turn of the loop has to do.
 #[derive(Default)]
 struct Batch {
@@ -56,17 +62,32 @@ impl Writer {
     /// Runs until it is told to stop or an append fails, then saves a snapshot and waits for the forgetter.
     pub(crate) fn run(mut self, inbox: Receiver<Message>) {
         let mut tick_at = self.ticks.map(|every| Instant::now() + every);
+        // In the log and not applied yet.
+        let mut durable = Group::default();
         loop {
-            let mut batch = self.drain(&inbox, tick_at);
+            if durable.bytes < OVERLAP_BYTES_MIN {
+                self.apply(std::mem::take(&mut durable));
+            }
+            let mut batch = self.drain(&inbox, tick_at, durable.is_empty());
             if let (Some(every), Some(at)) = (self.ticks, tick_at)
                 && Instant::now() >= at
             {
                 batch.commands.push(tick());
                 tick_at = Some(Instant::now() + every);
             }
+            let appending = self.begin_append(batch.commands, batch.bytes, !durable.is_empty());
+            self.apply(std::mem::take(&mut durable));
+            match self.log.finish(appending) {
+                Ok(group) => durable = group,
+                Err((why, group)) => {
+                    self.append_failed(&why, group);
+                    self.refuse_snapshots(batch.snapshots);
+                    break;
+                }
+            }
             let stop = batch.stop;
-            if !batch.commands.is_empty() && !self.write(batch.commands) {
-                break;
+            if stop || self.snapshot_is_due() || !batch.snapshots.is_empty() {
+                self.apply(std::mem::take(&mut durable));
             }
             if self.snapshot_is_due() || !batch.snapshots.is_empty() {
                 let saved = self.save_snapshot();
@@ -87,10 +108,14 @@ impl Writer {
         self.forgetter.stop();
     }
 
-    /// Waits for the first message, then takes whatever else is there, up to the limits of one sync.
-    fn drain(&self, inbox: &Receiver<Message>, tick_at: Option<Instant>) -> Batch {
+    /// Takes what is there, up to the limits of one sync; waits for the first message if there is nothing else to do.
+    fn drain(&self, inbox: &Receiver<Message>, tick_at: Option<Instant>, wait: bool) -> Batch {
         let mut batch = Batch::default();
         let first = match tick_at {
+            _ if !wait => inbox.try_recv().map_err(|why| match why {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            }),
             Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
@@ -112,25 +137,27 @@ impl Writer {
         batch
     }
 
-    /// Stamps, appends with one sync, applies and answers. False after a failed append.
-    fn write(&mut self, mut commands: Vec<Submitted>) -> bool {
+    /// Stamps and appends with one sync; on the other thread if there is something to do meanwhile.
+    fn begin_append(&mut self, mut commands: Vec<Submitted>, bytes: usize, meanwhile: bool) -> Appending {
+        if commands.is_empty() {
+            return Appending::Nothing;
+        }
         let at_ms = self.stamper.stamp_ms();
         for submitted in &mut commands {
             record::stamp(&mut submitted.record, at_ms);
         }
-        let records: Vec<&[u8]> = commands.iter().map(|submitted| submitted.record.as_slice()).collect();
-        self.since_snapshot.entries += records.len() as u64;
-        self.since_snapshot.bytes += records.iter().map(|record| record.len() as u64).sum::<u64>();
+        self.since_snapshot.entries += commands.len() as u64;
+        self.since_snapshot.bytes +=
+            commands.iter().map(|submitted| submitted.record.len() as u64).sum::<u64>();
+        self.log.begin(Group { at_ms, commands, bytes, last: 0 }, meanwhile)
+    }
 
-        crash::here(CrashPoint::BeforeAppend);
-        let last = match self.log.append(&records) {
-            Ok(last) => last,
-            Err(error) => {
-                self.append_failed(&error, commands);
-                return false;
-            }
-        };
-        crash::here(CrashPoint::AfterAppend);
+    /// Applies what is durable, shows it to readers and answers.
+    fn apply(&mut self, group: Group) {
+        if group.is_empty() {
+            return;
+        }
+        let Group { at_ms, commands, last, .. } = group;
         let first = self.machine.position() + 1;
         assert_eq!(last + 1, first + commands.len() as u64, "the log's positions have a gap");
 
@@ -154,17 +181,21 @@ impl Writer {
                 None => drop(reply.map(|reply| reply.send(Ok(outcome)))),
             }
         }
-        true
     }
 
-    fn append_failed(&self, error: &storage::Error, commands: Vec<Submitted>) {
-        let why: Arc<str> = Arc::from(error.to_string());
-        tracing::error!(%error, commands = commands.len(), "append failed, no more commands are taken");
+    fn append_failed(&self, why: &Arc<str>, group: Group) {
+        tracing::error!(error = %why, commands = group.commands.len(), "append failed, no more commands are taken");
         let _ = self.shared.stopped.set(Arc::from(format!("an append failed ({why}); restart the server")));
-        for submitted in commands {
+        for submitted in group.commands {
             if let Some(reply) = submitted.reply {
-                let _ = reply.send(Err(SubmitError::Unknown(Arc::clone(&why))));
+                let _ = reply.send(Err(SubmitError::Unknown(Arc::clone(why))));
             }
+        }
+    }
+
+    fn refuse_snapshots(&self, snapshots: Vec<SnapshotReply>) {
+        for reply in snapshots {
+            let _ = reply.send(Err(self.shared.why_stopped()));
         }
     }
 
@@ -223,7 +254,9 @@ impl Writer {
         // A single one could turn out broken, and then only the whole log helps.
         let kept = self.snapshots.list()?;
         if let (Some(oldest), true) = (kept.first(), kept.len() >= self.limits.snapshots_kept.max(2)) {
-            self.log.trim_before(oldest + 1)?;
+            if let Some(log) = self.log.here() {
+                log.trim_before(oldest + 1)?;
+            }
             crash::here(CrashPoint::AfterTrim);
         }
         Ok(())

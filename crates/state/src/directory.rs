@@ -130,33 +130,42 @@ impl Directory {
 
     /// Looks up many ids at once; [`UNKNOWN`] for those never seen.
     ///
-    /// Nearly every look-up waits for memory twice. Done step by step over all ids, the waits overlap: first all
+    /// Nearly every look-up waits for memory twice. Done step by step over a good many ids, the waits overlap: first all
     /// slots, then all ids they point to, then the comparisons.
     pub(crate) fn find_all(&self, keys: &[AccountKey<'_>], found: &mut Vec<u32>) {
+        const AT_ONCE: usize = 64;
         found.clear();
         let index = self.index.load();
         let mask = index.slots.len() - 1;
         let slot_at = |at: usize| index.slots.get(at & mask).map_or(0, |slot| slot.load(Ordering::Acquire));
-        let hashes: Vec<u64> = keys.iter().map(|key| hash(*key)).collect();
-        let firsts: Vec<u64> = hashes.iter().map(|hash| slot_at(*hash as usize)).collect();
-        for (hash, first) in hashes.iter().zip(firsts) {
-            let (mut at, mut slot) = (*hash as usize, first);
-            while slot != 0 && slot >> 32 != hash >> 32 {
-                at += 1;
-                slot = slot_at(at);
+        let (mut hashes, mut slots) = ([0; AT_ONCE], [0; AT_ONCE]);
+        for keys in keys.chunks(AT_ONCE) {
+            for ((key, hash), slot) in keys.iter().zip(&mut hashes).zip(&mut slots) {
+                *hash = self::hash(*key);
+                *slot = slot_at(*hash as usize);
             }
-            found.push((slot as u32).wrapping_sub(1));
-        }
-        let stored: Vec<u64> =
-            found.iter().map(|no| if *no == UNKNOWN { 0 } else { self.stored(*no) }).collect();
-        for (((key, hash), no), stored) in keys.iter().zip(hashes).zip(found.iter_mut()).zip(stored) {
-            let same = match key {
-                AccountKey::Number(number) => stored == *number && number & TEXT == 0,
-                AccountKey::Text(_) => false,
-            };
-            // Texts, and the rare number whose 32 bits of hash belong to another, are looked up one by one.
-            if *no != UNKNOWN && !same {
-                *no = self.find_hashed(*key, hash).unwrap_or(UNKNOWN);
+            let from = found.len();
+            for (hash, first) in hashes.iter().zip(slots).take(keys.len()) {
+                let (mut at, mut slot) = (*hash as usize, first);
+                while slot != 0 && slot >> 32 != hash >> 32 {
+                    at += 1;
+                    slot = slot_at(at);
+                }
+                found.push((slot as u32).wrapping_sub(1));
+            }
+            let found = found.get_mut(from..).unwrap_or_default();
+            for (no, stored) in found.iter().zip(&mut slots) {
+                *stored = if *no == UNKNOWN { 0 } else { self.stored(*no) };
+            }
+            for (((key, hash), no), stored) in keys.iter().zip(hashes).zip(found).zip(slots) {
+                let same = match key {
+                    AccountKey::Number(number) => stored == *number && number & TEXT == 0,
+                    AccountKey::Text(_) => false,
+                };
+                // Texts, and the rare number whose 32 bits of hash belong to another, are looked up one by one.
+                if *no != UNKNOWN && !same {
+                    *no = self.find_hashed(*key, hash).unwrap_or(UNKNOWN);
+                }
             }
         }
     }

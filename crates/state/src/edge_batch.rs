@@ -3,7 +3,11 @@
 //! Nothing is parsed into a list: the machine walks the bytes that were received and logged. The bytes are checked
 //! once, when a batch is built or decoded, so walking them cannot fail. The layout is in `docs/formats/record.md`.
 
+use std::sync::Arc;
+
 use crate::ids::{ACCOUNT_ID_BYTES_MAX, AccountKey, IdError, PlatformId};
+use crate::platform::PlatformShared;
+use crate::prepared::{Prepared, PreparedFor};
 use crate::record::bytes::{Bytes, put_varint, unzigzag, zigzag};
 
 pub use followers::Op;
@@ -52,12 +56,23 @@ pub enum EventRefusal {
 }
 
 /// Follows and unfollows of one platform, in the order they were sent.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct EdgeBatch {
     platform: PlatformId,
     bytes: Vec<u8>,
     len: u32,
+    /// No part of what the batch says: it is the same batch with and without.
+    prepared: Option<PreparedFor>,
 }
+
+impl PartialEq for EdgeBatch {
+    fn eq(&self, other: &EdgeBatch) -> bool {
+        let EdgeBatch { platform, bytes, len, prepared: _ } = self;
+        *platform == other.platform && *bytes == other.bytes && *len == other.len
+    }
+}
+
+impl Eq for EdgeBatch {}
 
 impl std::fmt::Debug for EdgeBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,6 +106,21 @@ impl EdgeBatch {
         Events { bytes: Bytes::new(&self.bytes), at: 0 }
     }
 
+    /// Works out on the calling thread what the writer would have to otherwise. Changes nothing about the outcome.
+    pub(crate) fn prepare(&mut self, platform: &Arc<PlatformShared>) {
+        self.prepared = Some(PreparedFor::new(self, platform));
+    }
+
+    /// What was prepared for that platform.
+    pub(crate) fn prepared(&self, platform: &Arc<PlatformShared>) -> Option<&Prepared> {
+        self.prepared.as_ref()?.of(platform)
+    }
+
+    /// The event that begins at that byte, all but its time.
+    pub(crate) fn event_at(&self, at: u32) -> Option<EdgeEvent<'_>> {
+        Events { bytes: Bytes::new(self.bytes.get(at as usize..)?), at: 0 }.read()
+    }
+
     /// Takes bytes from a record after checking every event.
     pub(crate) fn checked(platform: PlatformId, bytes: Vec<u8>, len: u32) -> Option<EdgeBatch> {
         if len > EVENTS_MAX {
@@ -109,7 +139,7 @@ impl EdgeBatch {
         if !walk.bytes.is_empty() {
             return None;
         }
-        Some(EdgeBatch { platform, bytes, len })
+        Some(EdgeBatch { platform, bytes, len, prepared: None })
     }
 }
 
@@ -131,6 +161,12 @@ pub struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
+    /// Bytes that were not walked yet.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len()
+    }
+
+    #[inline]
     fn read(&mut self) -> Option<EdgeEvent<'a>> {
         let head = self.bytes.u8()?;
         let op = match head & OP_MASK {
@@ -297,7 +333,7 @@ impl EdgeBatchBuilder {
 
     /// The finished batch.
     pub fn build(self) -> EdgeBatch {
-        EdgeBatch { platform: self.platform, bytes: self.bytes, len: self.len }
+        EdgeBatch { platform: self.platform, bytes: self.bytes, len: self.len, prepared: None }
     }
 }
 

@@ -34,16 +34,15 @@ struct Bucket {
 }
 
 impl EventIds {
-    /// Looks up an id and remembers it if it is new.
-    pub(crate) fn see(&mut self, id: &[u8], body: u64, now: i64, horizon: i64) -> SeenId {
+    /// Looks up an id, given as its hash, and remembers it if it is new.
+    pub(crate) fn see(&mut self, id: u128, body: u64, now: i64, horizon: i64) -> SeenId {
         let half = (horizon / 2).max(1);
         let start = now.div_euclid(half) * half;
         while self.buckets.front().is_some_and(|first| first.start + half < now - horizon) {
             self.buckets.pop_front();
         }
-        let hash = crate::hash::hash128(id);
         for bucket in &self.buckets {
-            if let Some(known) = bucket.ids.get(&hash) {
+            if let Some(known) = bucket.ids.get(&id) {
                 return if *known == body { SeenId::Same } else { SeenId::Other };
             }
         }
@@ -51,15 +50,15 @@ impl EventIds {
             self.buckets.push_back(Bucket { start, ids: HashMap::with_hasher(FixedState::default()) });
         }
         if let Some(last) = self.buckets.back_mut() {
-            last.ids.insert(hash, body);
+            last.ids.insert(id, body);
         }
         SeenId::New
     }
 
     /// Forgets an id that was just seen, because its event was refused and may come again.
-    pub(crate) fn forget(&mut self, id: &[u8]) {
+    pub(crate) fn forget(&mut self, id: u128) {
         if let Some(last) = self.buckets.back_mut() {
-            last.ids.remove(&crate::hash::hash128(id));
+            last.ids.remove(&id);
         }
     }
 
@@ -95,23 +94,24 @@ impl EventIds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::hash128;
 
     #[test]
     fn an_id_is_known_for_a_horizon_and_forgotten_after() {
         let mut ids = EventIds::default();
-        assert_eq!(ids.see(b"a", 1, 1_000, 100), SeenId::New);
-        assert_eq!(ids.see(b"a", 1, 1_000, 100), SeenId::Same);
-        assert_eq!(ids.see(b"a", 2, 1_100, 100), SeenId::Other);
-        assert_eq!(ids.see(b"b", 2, 1_100, 100), SeenId::New);
-        assert_eq!(ids.see(b"a", 2, 1_151, 100), SeenId::New);
-        assert_eq!(ids.see(b"b", 2, 1_151, 100), SeenId::Same);
+        assert_eq!(ids.see(hash128(b"a"), 1, 1_000, 100), SeenId::New);
+        assert_eq!(ids.see(hash128(b"a"), 1, 1_000, 100), SeenId::Same);
+        assert_eq!(ids.see(hash128(b"a"), 2, 1_100, 100), SeenId::Other);
+        assert_eq!(ids.see(hash128(b"b"), 2, 1_100, 100), SeenId::New);
+        assert_eq!(ids.see(hash128(b"a"), 2, 1_151, 100), SeenId::New);
+        assert_eq!(ids.see(hash128(b"b"), 2, 1_151, 100), SeenId::Same);
     }
 
     #[test]
     fn saved_ids_are_known_after_loading() {
         let mut ids = EventIds::default();
         for n in 0..50u64 {
-            ids.see(&n.to_le_bytes(), n, 1_000 + n as i64 * 3, 100);
+            ids.see(hash128(&n.to_le_bytes()), n, 1_000 + n as i64 * 3, 100);
         }
         let mut saved = Vec::new();
         ids.save(&mut saved);
@@ -119,6 +119,6 @@ mod tests {
         let mut again = Vec::new();
         loaded.save(&mut again);
         assert_eq!(saved, again);
-        assert_eq!(loaded.see(&49u64.to_le_bytes(), 49, 1_150, 100), SeenId::Same);
+        assert_eq!(loaded.see(hash128(&49u64.to_le_bytes()), 49, 1_150, 100), SeenId::Same);
     }
 }

@@ -48,6 +48,7 @@ mod machine;
 mod outcome;
 mod packs;
 mod platform;
+mod prepared;
 mod promises;
 mod reader;
 pub mod record;

@@ -20,7 +20,7 @@ use crate::history::{Cause, History};
 use crate::holders::Holders;
 use crate::ids::{AccountId, AccountKey, Label, PlatformId};
 use crate::limits::Limits;
-use crate::outcome::Refusal;
+use crate::outcome::{ItemOutcome, Refusal};
 use crate::packs::{Levels, PackInForce};
 use crate::reader::case_views;
 
@@ -117,8 +117,8 @@ pub(crate) struct Platform {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) edges: Vec<followers::Edge>,
-    pub(crate) places: Vec<u32>,
-    pub(crate) found: Vec<u32>,
+    /// Events that the engine does not get to see: place in the batch, and the answer.
+    pub(crate) refused: Vec<(u32, ItemOutcome)>,
     pub(crate) outcomes: Vec<followers::EdgeOutcome>,
     pub(crate) touched: Vec<CountChange>,
 }

@@ -190,6 +190,11 @@ impl Reader {
         Some(PlatformRead { shared: Arc::clone(&self.shared), platform })
     }
 
+    /// What the writer of a platform shares with readers.
+    pub(crate) fn platform_shared(&self, id: &PlatformId) -> Option<Arc<PlatformShared>> {
+        self.shared.platforms.load().get(id).map(Arc::clone)
+    }
+
     /// A key of any platform; it may be revoked or expired, see [`ApiKey::works_at`].
     pub fn key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
         self.shared.keys.load().get(id).map(Arc::clone)

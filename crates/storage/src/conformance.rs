@@ -93,6 +93,17 @@ pub fn snapshots(open: &mut OpenSnapshots<'_>) {
         done(snapshots.save(position, &bytes));
         assert_eq!(done(snapshots.load(position)), Some(bytes), "a saved snapshot loads");
     }
+    let mut pieces = done(snapshots.begin(7));
+    done(pieces.write(b"never"));
+    drop(pieces);
+    assert_eq!(done(snapshots.load(7)), None, "one that is not finished never was");
+    let mut pieces = done(snapshots.begin(5));
+    for piece in [&b"fi"[..], b"", b"ve"] {
+        done(pieces.write(piece));
+        assert_eq!(done(snapshots.prune(9)), 0, "pruning leaves what is being written alone");
+    }
+    done(pieces.finish());
+    assert_eq!(done(snapshots.load(5)), Some(b"five".to_vec()), "pieces make a whole");
     drop(snapshots);
 
     let snapshots = opened(open());

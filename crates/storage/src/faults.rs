@@ -16,7 +16,7 @@ use std::{
 
 pub use power::PowerDisk;
 
-use crate::{Blobs, CommandLog, Error, Records, Snapshots};
+use crate::{Blobs, CommandLog, Error, Records, Saving, Snapshots};
 
 /// When a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,16 +147,34 @@ pub struct FaultySnapshots<S> {
     plan: Plan,
 }
 
+/// Fails when it is finished.
+struct FaultySaving {
+    inner: Box<dyn Saving>,
+    plan: Plan,
+}
+
+impl Saving for FaultySaving {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.inner.write(bytes)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), Error> {
+        let Self { inner, plan } = *self;
+        plan.run(|| inner.finish())
+    }
+}
+
 impl<S: Snapshots> FaultySnapshots<S> {
-    /// Wraps snapshots. Only saves count as acts.
+    /// Wraps snapshots. Only saves that get to their end count as acts.
     pub fn new(inner: S, plan: Plan) -> Self {
         Self { inner, plan }
     }
 }
 
 impl<S: Snapshots> Snapshots for FaultySnapshots<S> {
-    fn save(&self, position: u64, bytes: &[u8]) -> Result<(), Error> {
-        self.plan.run(|| self.inner.save(position, bytes))
+    fn begin(&self, position: u64) -> Result<Box<dyn Saving>, Error> {
+        let inner = self.inner.begin(position)?;
+        Ok(Box::new(FaultySaving { inner, plan: self.plan.clone() }))
     }
 
     fn load_latest(&self) -> Result<Option<(u64, Vec<u8>)>, Error> {

@@ -17,4 +17,4 @@ pub use blobs::{Blobs, blob_bytes_max, key_bytes_max};
 pub use command_log::{CommandLog, Records, record_bytes_max};
 pub use engines::{disk, memory};
 pub use error::Error;
-pub use snapshots::Snapshots;
+pub use snapshots::{Saving, Snapshots};

@@ -6,10 +6,27 @@ use std::sync::Arc;
 
 use crate::Error;
 
+/// A snapshot that is being written. Dropped unfinished, it never was.
+pub trait Saving: Send {
+    /// Adds bytes behind those written before.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Makes it durable and visible in one step.
+    fn finish(self: Box<Self>) -> Result<(), Error>;
+}
+
 /// States saved whole, found again by log position.
 pub trait Snapshots: Send + Sync {
+    /// Begins to save the state at `position`, piece by piece. Nobody sees it before it is finished, when it replaces
+    /// one at the same position. `InUse` while another one for that position is being written.
+    fn begin(&self, position: u64) -> Result<Box<dyn Saving>, Error>;
+
     /// Saves `bytes` as the state at `position`, durable and visible in one step. Replaces one at the same position.
-    fn save(&self, position: u64, bytes: &[u8]) -> Result<(), Error>;
+    fn save(&self, position: u64, bytes: &[u8]) -> Result<(), Error> {
+        let mut saving = self.begin(position)?;
+        saving.write(bytes)?;
+        saving.finish()
+    }
 
     /// The newest snapshot that verifies, or `None`. Broken ones are passed over.
     fn load_latest(&self) -> Result<Option<(u64, Vec<u8>)>, Error>;
@@ -29,8 +46,8 @@ pub trait Snapshots: Send + Sync {
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
         impl<S: Snapshots + ?Sized> Snapshots for $pointer {
-            fn save(&self, position: u64, bytes: &[u8]) -> Result<(), Error> {
-                (**self).save(position, bytes)
+            fn begin(&self, position: u64) -> Result<Box<dyn Saving>, Error> {
+                (**self).begin(position)
             }
 
             fn load_latest(&self) -> Result<Option<(u64, Vec<u8>)>, Error> {

@@ -1,6 +1,7 @@
 //! A batch of events becomes new versions of the sets it touches.
 //!
-//! Events are sorted by edge first, so each edge is looked up once and each set is rewritten once. That gives the
+//! Events are sorted by edge first, so each edge is looked up once and each set is rewritten once; what an event did is
+//! seen while its leaf is rewritten. That gives the
 //! same result as one by one because edges do not influence each other: the clock, attributes and filters, which
 //! do, only change between batches.
 
@@ -8,24 +9,55 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::Engine;
+use super::sort::{Event, Kind, by_edge};
 use crate::attributes::Attributes;
 use crate::horizon::{Stamp, edge_key, edge_of};
 use crate::kept::{Kept, taker};
-use crate::set::{Change, Scratch};
+use crate::set::{Asks, Change, Claim, Scratch};
+use crate::shared::Soon;
 use crate::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
 /// Room that is used again from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    /// (edge, place in the batch), sorted.
-    order: Vec<(u64, u32)>,
-    /// What the horizon remembers of each edge of `order`, and since which day it is in its set.
-    known: Vec<(Option<Stamp>, Option<u16>)>,
-    changes: Vec<Change>,
+    /// Sorted by edge, then by place in the batch.
+    events: Vec<Event>,
+    dealt: Vec<Event>,
+    groups: Vec<Group>,
+    /// What the horizon remembers of the edge of each event; empty when it remembers nothing at all.
+    stamps: Vec<Option<Stamp>>,
+    claims: Vec<Claim>,
+    /// The place in the batch of the event behind each claim; [`SETTLED`] when its outcome is known.
+    places: Vec<u32>,
     /// What changes in the filters of the account at hand: (filter, change).
     taken: Vec<(usize, Change)>,
     pub(super) scratch: Scratch,
 }
+
+/// Events of one account.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    followee: u32,
+    from: u32,
+    until: u32,
+}
+
+fn group(events: &[Event], groups: &mut Vec<Group>) {
+    groups.clear();
+    let mut from = 0;
+    for events in events.chunk_by(|a, b| edge_of(a.key).0 == edge_of(b.key).0) {
+        let until = from + events.len() as u32;
+        let followee = events.first().map_or(0, |event| edge_of(event.key).0);
+        groups.push(Group { followee, from, until });
+        from = until;
+    }
+}
+
+/// How many accounts or events ahead memory is asked for.
+const AHEAD: usize = 16;
+
+/// In place of a place.
+const SETTLED: u32 = u32::MAX;
 
 /// Where an edge is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,55 +89,81 @@ impl Engine {
     pub fn apply(&mut self, batch: &[Edge], outcomes: &mut Vec<EdgeOutcome>, touched: &mut Vec<CountChange>) {
         let mut room = std::mem::take(&mut self.room);
         let first = outcomes.len();
-        outcomes.resize(first + batch.len(), EdgeOutcome::Duplicate);
+        outcomes.resize(first + batch.len(), EdgeOutcome::Inserted);
         let outcomes = &mut outcomes[first..];
-        self.admit(batch, outcomes, &mut room.order);
-        room.order.sort_unstable();
-        self.look_up(&room.order, &mut room.known);
-        let mut from = 0;
-        while let Some((key, _)) = room.order.get(from) {
-            let (followee, _) = edge_of(*key);
-            let events = &room.order[from..];
-            let until = from + events.iter().take_while(|(key, _)| edge_of(*key).0 == followee).count();
-            self.apply_to(followee, from..until, batch, outcomes, touched, &mut room);
-            from = until;
+        self.admit(batch, outcomes, &mut room.events);
+        by_edge(&mut room.events, &mut room.dealt);
+        self.look_up(&room.events, &mut room.stamps);
+        group(&room.events, &mut room.groups);
+        let groups = std::mem::take(&mut room.groups);
+        for (at, group) in groups.iter().enumerate() {
+            self.prepare(&groups, at, &room.events);
+            let events = group.from as usize..group.until as usize;
+            self.apply_to(group.followee, events, batch, outcomes, touched, &mut room);
         }
+        room.groups = groups;
+        self.sets.sweep();
         self.room = room;
     }
 
-    /// Fetches what is known of each edge.
+    /// Fetches what the horizon knows of each edge.
     ///
-    /// All lookups come before any use, step by step: they miss the cache, and only misses that do not wait for
-    /// each other overlap. No use changes what another one looks up: edges do not influence each other.
-    fn look_up(&self, order: &[(u64, u32)], known: &mut Vec<(Option<Stamp>, Option<u16>)>) {
-        let sizes = order.iter().map(|(key, _)| u64::from(self.sets.get(edge_of(*key).0).len()));
-        std::hint::black_box(sizes.sum::<u64>());
-        known.clear();
-        known.extend(order.iter().map(|(key, _)| (self.horizon.get(*key), None)));
-        for ((key, _), (_, since)) in order.iter().zip(known) {
-            let (followee, follower) = edge_of(*key);
-            *since = self.sets.get(followee).contains(AccountNo(follower)).map(|day| day.0);
+    /// All lookups come before any use: they miss the cache, and only misses that do not wait for each other overlap.
+    /// No use changes what another one looks up: edges do not influence each other.
+    fn look_up(&self, events: &[Event], stamps: &mut Vec<Option<Stamp>>) {
+        stamps.clear();
+        if self.horizon.is_empty() {
+            return;
+        }
+        for (at, event) in events.iter().enumerate() {
+            if let Some(later) = events.get(at + AHEAD) {
+                self.horizon.soon(later.key);
+            }
+            stamps.push(self.horizon.get(event.key));
+        }
+    }
+
+    /// Asks for what the next accounts will need.
+    fn prepare(&self, groups: &[Group], at: usize, events: &[Event]) {
+        for (ahead, step) in [(3, Soon::Slot), (2, Soon::Set), (1, Soon::Followers)] {
+            if let Some(group) = groups.get(at + ahead * AHEAD) {
+                self.sets.soon(group.followee, step);
+            }
+        }
+        if let Some(group) = groups.get(at + AHEAD) {
+            let events = &events[group.from as usize..group.until as usize];
+            for event in events.iter().take(AHEAD) {
+                self.shared.following_soon(edge_of(event.key).1);
+            }
         }
     }
 
     /// Answers the events that need no look at any set, and lists the others.
-    fn admit(&self, batch: &[Edge], outcomes: &mut [EdgeOutcome], order: &mut Vec<(u64, u32)>) {
+    fn admit(&self, batch: &[Edge], outcomes: &mut [EdgeOutcome], events: &mut Vec<Event>) {
         assert!(u32::try_from(batch.len()).is_ok(), "a batch has less than 2^32 events");
         let accounts = self.shared.accounts();
         let floor = self.horizon.floor();
         let ceiling = self.clock.saturating_add(self.limits.future_ms);
-        order.clear();
-        for (place, (edge, outcome)) in batch.iter().zip(outcomes).enumerate() {
+        events.clear();
+        events.reserve(batch.len());
+        for (place, (edge, outcome)) in (0..).zip(batch.iter().zip(outcomes)) {
             let (followee, follower) = (edge.followee.0, edge.follower.0);
             assert!(followee.max(follower) < accounts, "an event names account numbers that exist");
+            let is_recent = edge.version >= floor;
             if followee == follower {
                 *outcome = EdgeOutcome::SelfFollow;
             } else if edge.version > ceiling {
                 *outcome = EdgeOutcome::InTheFuture;
-            } else if edge.version < floor && edge.op != Op::Backfill {
+            } else if !is_recent && edge.op != Op::Backfill {
                 *outcome = EdgeOutcome::TooOld;
             } else {
-                order.push((edge_key(followee, follower), place as u32));
+                let kind = match edge.op {
+                    Op::Unfollow => Kind::Unfollow,
+                    Op::Backfill if !is_recent => Kind::Old,
+                    Op::Follow | Op::Backfill => Kind::Follow,
+                };
+                let key = edge_key(followee, follower);
+                events.push(Event { key, place, day: Day::of(edge.version).0, kind });
             }
         }
     }
@@ -120,65 +178,147 @@ impl Engine {
         touched: &mut Vec<CountChange>,
         room: &mut Room,
     ) {
-        let set = self.sets.get(followee);
+        room.claims.clear();
+        room.places.clear();
+        room.taken.clear();
+        // Without filters and removals an event wins or loses by the horizon alone.
+        let plain = self.kept.of(followee).is_empty() && self.removed.is_empty();
+        let mut next = events.start;
+        while next < events.end {
+            let event = room.events[next];
+            let same = room.events[next..events.end].iter().take_while(|of| of.key == event.key).count();
+            let stamp = room.stamps.get(next).copied().flatten();
+            if plain && same == 1 {
+                self.claim(event, stamp, batch, outcomes, room);
+            } else {
+                self.settle(next..next + same, stamp, batch, outcomes, room);
+            }
+            next += same;
+        }
+        if !room.claims.is_empty() {
+            let (before, after) = self.sets.change(followee, &mut room.claims, &mut room.scratch);
+            if self.count_following(room, outcomes) {
+                touched.push(CountChange { account: AccountNo(followee), before, after });
+            }
+        }
+        if !room.taken.is_empty() {
+            self.kept.change_taken(followee, &mut room.taken, &mut room.scratch);
+        }
+    }
+
+    /// Lists what the only event of an edge asks for, if it wins.
+    #[inline]
+    fn claim(
+        &mut self,
+        event: Event,
+        stamp: Option<Stamp>,
+        batch: &[Edge],
+        outcomes: &mut [EdgeOutcome],
+        room: &mut Room,
+    ) {
+        let place = event.place as usize;
+        let asks = match event.kind {
+            // Whatever is remembered is newer.
+            Kind::Old if stamp.is_some() => {
+                outcomes[place] = EdgeOutcome::Stale;
+                return;
+            }
+            Kind::Old => Asks::NotBefore(event.day),
+            Kind::Follow | Kind::Unfollow => {
+                let version = batch[place].version;
+                let is_unfollow = event.kind == Kind::Unfollow;
+                let claim = if is_unfollow { Stamp::unfollow(version) } else { Stamp::follow(version) };
+                if let Some(stamp) = stamp
+                    && let Some(lost) = lost(claim, stamp)
+                {
+                    outcomes[place] = lost;
+                    return;
+                }
+                self.horizon.put(event.key, claim);
+                if is_unfollow { Asks::Gone } else { Asks::Since(event.day) }
+            }
+        };
+        room.claims.push(Claim { id: edge_of(event.key).1, asks, was: None });
+        room.places.push(event.place);
+    }
+
+    /// Goes through the events of one edge one by one, and lists what they ask for together.
+    fn settle(
+        &mut self,
+        events: Range<usize>,
+        stamp: Option<Stamp>,
+        batch: &[Edge],
+        outcomes: &mut [EdgeOutcome],
+        room: &mut Room,
+    ) {
+        let Some(key) = room.events.get(events.start).map(|event| event.key) else { return };
+        let (followee, follower) = edge_of(key);
         let rules = Rules {
             kept: self.kept.of(followee),
             attributes: &self.shared.attributes,
             floor: self.horizon.floor(),
         };
-        let removed = self.removed.since(followee);
-        let mut membership_changed = false;
-        room.changes.clear();
-        room.taken.clear();
-        let mut next = events.start;
-        while next < events.end {
-            let (key, _) = room.order[next];
-            let of_edge = room.order[next..events.end].iter().take_while(|(of, _)| *of == key);
-            let (_, follower) = edge_of(key);
-            let (stamp, since) = room.known[next];
-            let mut edge = Settling {
-                follower,
-                since,
-                stamp,
-                removed: removed.max(self.removed.since(follower)),
-                places: None,
+        let mut edge = Settling {
+            follower,
+            since: self.sets.get(followee).contains(AccountNo(follower)).map(|day| day.0),
+            stamp,
+            removed: self.removed.since(followee).max(self.removed.since(follower)),
+            places: None,
+        };
+        for event in &room.events[events] {
+            let at = event.place as usize;
+            outcomes[at] = edge.settle(batch[at].op, batch[at].version, &rules);
+        }
+        if edge.stamp != stamp
+            && let Some(stamp) = edge.stamp
+        {
+            self.horizon.put(key, stamp);
+        }
+        let Some((before, after)) = edge.places.filter(|(before, after)| before != after) else { return };
+        note_taken(follower, before, after, &mut room.taken);
+        let is = after.here();
+        if before.here() != is {
+            room.claims.push(Claim { id: follower, asks: is.map_or(Asks::Gone, Asks::Since), was: None });
+            room.places.push(SETTLED);
+        }
+    }
+
+    /// Adds to the following counts of those who came and went, and answers what their events did. Says whether anybody
+    /// came or went.
+    fn count_following(&self, room: &Room, outcomes: &mut [EdgeOutcome]) -> bool {
+        let mut anybody = false;
+        for (at, (claim, place)) in room.claims.iter().zip(&room.places).enumerate() {
+            if let Some(later) = room.claims.get(at + AHEAD) {
+                self.shared.following_soon(later.id);
+            }
+            let outcome = match (claim.was.is_some(), claim.asks == Asks::Gone) {
+                (false, false) => {
+                    self.shared.follows(claim.id, 1);
+                    anybody = true;
+                    // As answered beforehand.
+                    continue;
+                }
+                (true, true) => {
+                    self.shared.follows(claim.id, -1);
+                    anybody = true;
+                    EdgeOutcome::Removed
+                }
+                (true, false) | (false, true) => EdgeOutcome::Duplicate,
             };
-            let remembered = edge.stamp;
-            for (_, at) in of_edge {
-                let at = *at as usize;
-                outcomes[at] = edge.settle(batch[at].op, batch[at].version, &rules);
-                next += 1;
-            }
-            if edge.stamp != remembered
-                && let Some(stamp) = edge.stamp
-            {
-                self.horizon.put(key, stamp);
-            }
-            let Some((before, after)) = edge.places else { continue };
-            if before == after {
-                continue;
-            }
-            note_taken(follower, before, after, &mut room.taken);
-            let (was, is) = (before.here(), after.here());
-            if was != is {
-                room.changes.push(Change { id: follower, day: is });
-            }
-            if was.is_some() != is.is_some() {
-                membership_changed = true;
-                self.shared.follows(follower, if is.is_some() { 1 } else { -1 });
+            if let Some(place) = outcomes.get_mut(*place as usize) {
+                *place = outcome;
             }
         }
-        if !room.changes.is_empty() {
-            let after = set.with(&room.changes, &mut room.scratch);
-            if membership_changed {
-                let (before, after) = (set.len(), after.len());
-                touched.push(CountChange { account: AccountNo(followee), before, after });
-            }
-            self.sets.publish(followee, after);
-        }
-        if !room.taken.is_empty() {
-            self.kept.change_taken(followee, &mut room.taken, &mut room.scratch);
-        }
+        anybody
+    }
+}
+
+/// What becomes of an event that is not newer than what is remembered of its edge.
+fn lost(claim: Stamp, stamp: Stamp) -> Option<EdgeOutcome> {
+    match claim.cmp(&stamp) {
+        Ordering::Less => Some(EdgeOutcome::Stale),
+        Ordering::Equal => Some(EdgeOutcome::Duplicate),
+        Ordering::Greater => None,
     }
 }
 
@@ -217,12 +357,10 @@ impl Settling {
             Op::Follow | Op::Backfill => Stamp::follow(version),
             Op::Unfollow => Stamp::unfollow(version),
         };
-        if let Some(stamp) = self.stamp {
-            match claim.cmp(&stamp) {
-                Ordering::Less => return EdgeOutcome::Stale,
-                Ordering::Equal => return EdgeOutcome::Duplicate,
-                Ordering::Greater => {}
-            }
+        if let Some(stamp) = self.stamp
+            && let Some(lost) = lost(claim, stamp)
+        {
+            return lost;
         }
         let (_, now) = self.places.get_or_insert_with(|| {
             let place = rules.place(self.follower, self.since);

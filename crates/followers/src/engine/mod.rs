@@ -8,6 +8,7 @@ mod check;
 mod digest;
 mod filter;
 mod remove;
+mod sort;
 
 use std::sync::Arc;
 

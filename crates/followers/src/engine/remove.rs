@@ -21,6 +21,10 @@ impl Removed {
         if self.marks.is_empty() { None } else { self.marks.get(&who).copied() }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
     pub(crate) fn mark(&mut self, who: u32, at: i64) {
         self.marks.insert(who, at);
     }

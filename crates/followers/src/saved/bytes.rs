@@ -19,20 +19,20 @@ pub(super) fn put_i64(out: &mut Vec<u8>, number: i64) {
 /// Bytes that are read from the front.
 pub(super) struct Input<'a> {
     rest: &'a [u8],
-    whole: usize,
 }
 
 impl<'a> Input<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Input<'a> {
-        Input { rest: bytes, whole: bytes.len() }
+        Input { rest: bytes }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    pub(super) fn at_start(&self) -> bool {
-        self.rest.len() == self.whole
+    /// The next bytes, still to be taken; `None` when there are fewer.
+    pub(super) fn peek(&self, count: usize) -> Option<&'a [u8]> {
+        self.rest.get(..count)
     }
 
     pub(super) fn left(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use super::What;
 use super::bytes::{Input, put_i64, put_varint};
+use super::pack::Block;
 use super::sets;
 use crate::attributes::{CHUNK_WORDS, Chunk};
 use crate::horizon::Stamp;
@@ -76,7 +77,7 @@ pub(super) fn read_stamp(input: &mut Input<'_>, floor: i64) -> Result<(u64, Stam
     Ok((key, stamp))
 }
 
-pub(super) fn put_kept(out: &mut Vec<u8>, who: u32, kept: &Kept) {
+pub(super) fn put_kept(out: &mut Vec<u8>, who: u32, kept: &Kept, room: &mut sets::Room) {
     put_varint(out, u64::from(who));
     put_varint(out, kept.id.0);
     put_i64(out, kept.at);
@@ -93,12 +94,13 @@ pub(super) fn put_kept(out: &mut Vec<u8>, who: u32, kept: &Kept) {
     }
     // No target is 0, a target is one more than itself.
     put_varint(out, kept.filter.leave_at.map_or(0, |target| u64::from(target) + 1));
-    sets::put(out, &kept.taken.to_set());
+    sets::put(out, &kept.taken.to_set(), room);
 }
 
 pub(super) fn read_kept(
     input: &mut Input<'_>,
     builder: &mut SetBuilder,
+    block: &mut Block,
     accounts: u32,
 ) -> Result<(u32, Kept), What> {
     let who = input.u32()?;
@@ -121,7 +123,7 @@ pub(super) fn read_kept(
         Some(target) => Some(u32::try_from(target).map_err(|_| "a target is too large")?),
         None => None,
     };
-    let taken = Taken::listed(sets::read(input, builder, accounts)?);
+    let taken = Taken::listed(sets::read(input, builder, block, accounts)?);
     Ok((who, Kept { id, at, filter: Filter { criteria, keep, order, leave_at }, armed, taken }))
 }
 

@@ -1,11 +1,12 @@
 //! Saved bytes as frames, each with its own checksum.
 //!
-//! A frame stands alone: distances between numbers start afresh in it.
+//! A frame stands alone, so that several can be read at once: distances between numbers start afresh in it. The
+//! exception is a set that is too long for one frame, which goes on in frames of its own.
 
 use super::{LoadError, What};
 
 const MAGIC: &[u8; 8] = b"NPFOLLOW";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// A frame is closed once it holds as much.
 const FRAME_BYTES: usize = 1 << 20;
@@ -14,147 +15,179 @@ const FRAME_BYTES: usize = 1 << 20;
 const FRONT: usize = 5;
 const BACK: usize = 4;
 
-/// What a frame holds. Frames come in this order.
+/// What a frame holds. Frames come in this order, but that each of `Sets` has its own `More` behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Kind {
     Head = 1,
     Sets = 2,
-    Attributes = 3,
-    Horizon = 4,
-    Filters = 5,
-    Removals = 6,
-    End = 7,
+    /// Goes on with the last set of the frame before.
+    More = 3,
+    Following = 4,
+    Attributes = 5,
+    Horizon = 6,
+    Filters = 7,
+    Removals = 8,
+    End = 9,
 }
 
 impl Kind {
+    const ALL: [Kind; 9] = [
+        Kind::Head,
+        Kind::Sets,
+        Kind::More,
+        Kind::Following,
+        Kind::Attributes,
+        Kind::Horizon,
+        Kind::Filters,
+        Kind::Removals,
+        Kind::End,
+    ];
+
     fn from_number(number: u8) -> Option<Kind> {
-        let all = [
-            Kind::Head,
-            Kind::Sets,
-            Kind::Attributes,
-            Kind::Horizon,
-            Kind::Filters,
-            Kind::Removals,
-            Kind::End,
-        ];
-        all.into_iter().find(|kind| *kind as u8 == number)
+        Kind::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// Whether a frame of this kind may stand behind one of the other.
+    fn may_follow(self, before: Kind) -> bool {
+        match (before, self) {
+            (_, Kind::Head) | (Kind::End, _) => false,
+            (Kind::More, Kind::Sets) => true,
+            (before, Kind::More) => matches!(before, Kind::Sets | Kind::More),
+            (before, this) => before <= this,
+        }
     }
 }
 
-pub(super) fn put_opening(out: &mut Vec<u8>) {
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&VERSION.to_le_bytes());
+/// Where frames go: each is handed on when it is whole.
+pub(super) struct Out<'s, E> {
+    sink: &'s mut dyn FnMut(&[u8]) -> Result<(), E>,
+    frame: Vec<u8>,
+    open: Option<Kind>,
 }
 
-pub(super) fn put(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
-    let from = open(out, kind);
-    out.extend_from_slice(payload);
-    close(out, from);
-}
-
-/// Starts a frame of unknown length; returns where.
-fn open(out: &mut Vec<u8>, kind: Kind) -> usize {
-    let from = out.len();
-    out.push(kind as u8);
-    out.extend_from_slice(&[0; 4]);
-    from
-}
-
-fn close(out: &mut Vec<u8>, from: usize) {
-    let length = u32::try_from(out.len() - from - FRONT);
-    #[expect(
-        clippy::expect_used,
-        reason = "a frame holds little more than one set, and no set has 2^32 bytes"
-    )]
-    let length = length.expect("a frame is shorter than 4 GB");
-    out[from + 1..from + FRONT].copy_from_slice(&length.to_le_bytes());
-    let checksum = crc32fast::hash(&out[from..]);
-    out.extend_from_slice(&checksum.to_le_bytes());
-}
-
-/// Writes items of one kind into as many frames as they need; none when there are none.
-pub(super) struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-    kind: Kind,
-    open: Option<usize>,
-    last: u32,
-}
-
-impl<'a> Writer<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>, kind: Kind) -> Writer<'a> {
-        Writer { out, kind, open: None, last: 0 }
+impl<'s, E> Out<'s, E> {
+    /// Hands on what stands before all frames.
+    pub(super) fn open(sink: &'s mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<Out<'s, E>, E> {
+        sink(&[MAGIC.as_slice(), &VERSION.to_le_bytes()].concat())?;
+        Ok(Out { sink, frame: Vec::new(), open: None })
     }
 
-    /// The number the next item's distance starts from: 0 at the start of a frame, then the last item's.
-    pub(super) fn before(&self) -> u32 {
-        if self.open.is_some() { self.last } else { 0 }
+    /// Makes room for one more item of that kind; true when it is the first of its frame.
+    pub(super) fn item(&mut self, kind: Kind) -> Result<bool, E> {
+        if self.open == Some(kind) && !self.is_full() {
+            return Ok(false);
+        }
+        self.begin(kind)?;
+        Ok(true)
     }
 
+    /// Begins a frame, after handing on the one that is open.
+    pub(super) fn begin(&mut self, kind: Kind) -> Result<(), E> {
+        self.close()?;
+        self.open = Some(kind);
+        self.frame.push(kind as u8);
+        self.frame.extend_from_slice(&[0; 4]);
+        Ok(())
+    }
+
+    /// What the open frame holds; to be appended to.
     pub(super) fn payload(&mut self) -> &mut Vec<u8> {
-        if self.open.is_none() {
-            self.open = Some(open(self.out, self.kind));
-        }
-        self.out
+        &mut self.frame
     }
 
-    pub(super) fn end_item(&mut self, number: u32) {
-        self.last = number;
-        if self.open.is_some_and(|from| self.out.len() - from >= FRAME_BYTES) {
-            self.finish();
-        }
+    /// Whether the open frame holds as much as a frame should.
+    pub(super) fn is_full(&self) -> bool {
+        self.frame.len() >= FRAME_BYTES
     }
 
-    pub(super) fn finish(&mut self) {
-        if let Some(from) = self.open.take() {
-            close(self.out, from);
+    /// Hands on the open frame, if there is one.
+    pub(super) fn close(&mut self) -> Result<(), E> {
+        if self.open.take().is_none() {
+            return Ok(());
         }
+        #[expect(
+            clippy::expect_used,
+            reason = "a frame holds little more than one item, and none has 2^32 bytes"
+        )]
+        let length = u32::try_from(self.frame.len() - FRONT).expect("a frame is shorter than 4 GB");
+        self.frame[1..FRONT].copy_from_slice(&length.to_le_bytes());
+        let checksum = crc32fast::hash(&self.frame);
+        self.frame.extend_from_slice(&checksum.to_le_bytes());
+        (self.sink)(&self.frame)?;
+        self.frame.clear();
+        Ok(())
     }
 }
 
-/// Reads frames and checks their checksums.
-pub(super) struct Frames<'a> {
-    bytes: &'a [u8],
-    /// Where the frame read last starts, and the next one.
-    current: usize,
-    next: usize,
+/// One frame, found but not checked yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub(super) kind: Kind,
+    /// Where it starts.
+    pub(super) offset: usize,
+    checked: &'a [u8],
+    checksum: u32,
 }
 
-impl<'a> Frames<'a> {
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Frames<'a>, LoadError> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(LoadError::NotFollowers)?;
-        let (version, _) = rest.split_first_chunk().ok_or(LoadError::NotFollowers)?;
-        match u16::from_le_bytes(*version) {
-            VERSION => Ok(Frames { bytes, current: 0, next: MAGIC.len() + 2 }),
-            other => Err(LoadError::UnknownVersion(other)),
+impl<'a> Frame<'a> {
+    /// What the frame holds, if its checksum is right.
+    pub(super) fn payload(&self) -> Result<&'a [u8], What> {
+        if crc32fast::hash(self.checked) == self.checksum {
+            Ok(&self.checked[FRONT..])
+        } else {
+            Err("the checksum does not match")
         }
-    }
-
-    pub(super) fn next(&mut self) -> Result<(Kind, &'a [u8]), LoadError> {
-        self.current = self.next;
-        let rest = &self.bytes[self.current..];
-        let length = rest.get(1..FRONT).and_then(|length| length.first_chunk().copied());
-        let length = length.map(u32::from_le_bytes).ok_or_else(|| self.damaged("a frame is cut short"))?;
-        let checked = FRONT.saturating_add(length as usize);
-        let whole = rest.get(..checked.saturating_add(BACK));
-        let (checked, checksum) = whole
-            .and_then(|whole| whole.split_last_chunk::<BACK>())
-            .ok_or_else(|| self.damaged("a frame is cut short"))?;
-        if crc32fast::hash(checked) != u32::from_le_bytes(*checksum) {
-            return Err(self.damaged("the checksum does not match"));
-        }
-        let kind = checked.first().copied().and_then(Kind::from_number);
-        let kind = kind.ok_or_else(|| self.damaged("a kind of frame nobody knows"))?;
-        self.next = self.current + checked.len() + BACK;
-        Ok((kind, &checked[FRONT..]))
-    }
-
-    /// Nothing may follow the last frame.
-    pub(super) fn end(&self) -> Result<(), LoadError> {
-        if self.next == self.bytes.len() { Ok(()) } else { Err(self.damaged("bytes follow the last frame")) }
     }
 
     pub(super) fn damaged(&self, what: What) -> LoadError {
-        LoadError::Damaged { offset: self.current as u64, what }
+        LoadError::Damaged { offset: self.offset as u64, what }
+    }
+}
+
+/// Finds every frame, from the head to the end, and says how many bytes they are. Reads no more than lengths: the
+/// checksums are looked at when the frames are read.
+pub(super) fn find(bytes: &[u8]) -> Result<(Vec<Frame<'_>>, usize), LoadError> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(LoadError::NotFollowers)?;
+    let (version, _) = rest.split_first_chunk().ok_or(LoadError::NotFollowers)?;
+    match u16::from_le_bytes(*version) {
+        VERSION => {}
+        other => return Err(LoadError::UnknownVersion(other)),
+    }
+    let mut frames: Vec<Frame<'_>> = Vec::new();
+    let mut at = MAGIC.len() + 2;
+    loop {
+        let frame = frame_at(bytes, at).map_err(|what| LoadError::Damaged { offset: at as u64, what })?;
+        let in_place = match frames.last() {
+            None => frame.kind == Kind::Head,
+            Some(before) => frame.kind.may_follow(before.kind),
+        };
+        if !in_place {
+            // The kind is not checked yet, so it may be a wrong byte rather than a wrong order.
+            frame.payload().map_err(|what| frame.damaged(what))?;
+            return Err(frame.damaged("frames are out of order"));
+        }
+        at += frame.checked.len() + BACK;
+        frames.push(frame);
+        if frame.kind == Kind::End {
+            return Ok((frames, at));
+        }
+    }
+}
+
+fn frame_at(bytes: &[u8], offset: usize) -> Result<Frame<'_>, What> {
+    const SHORT: What = "a frame is cut short";
+    let rest = bytes.get(offset..).ok_or(SHORT)?;
+    let length = rest.get(1..FRONT).and_then(|length| length.first_chunk().copied());
+    let length = length.map(u32::from_le_bytes).ok_or(SHORT)?;
+    let checked = FRONT.saturating_add(length as usize);
+    let whole = rest.get(..checked.saturating_add(BACK));
+    let (checked, checksum) = whole.and_then(|whole| whole.split_last_chunk::<BACK>()).ok_or(SHORT)?;
+    let kind = checked.first().copied().and_then(Kind::from_number);
+    let checksum = u32::from_le_bytes(*checksum);
+    match kind {
+        Some(kind) => Ok(Frame { kind, offset, checked, checksum }),
+        None if crc32fast::hash(checked) == checksum => Err("a kind of frame nobody knows"),
+        None => Err("the checksum does not match"),
     }
 }

@@ -1,76 +1,104 @@
-//! A follower set as bytes: distances between numbers, then days in as few bits as their span needs.
+//! A follower set as bytes: how many, then blocks of 256 in order.
+//!
+//! Blocks are counted off the whole set, so where leaves are cut does not show.
 
 use super::What;
 use super::bytes::{Input, put_varint};
+use super::frame::{Kind, Out};
+use super::pack::{self, BLOCK, Block};
 use crate::FollowerSet;
-use crate::set::SetBuilder;
+use crate::set::{LEAF_MAX, SetBuilder};
 
-pub(super) fn put(out: &mut Vec<u8>, set: &FollowerSet) {
-    put_varint(out, u64::from(set.len()));
+/// A block on its way out.
+#[derive(Default)]
+pub(super) struct Room {
+    ids: Vec<u32>,
+    days: Vec<u16>,
+}
+
+/// Gives the followers in blocks, each with the lowest number its first could have.
+fn blocks<E>(
+    set: &FollowerSet,
+    room: &mut Room,
+    mut each: impl FnMut(u64, &[u32], &[u16]) -> Result<(), E>,
+) -> Result<(), E> {
+    room.ids.clear();
+    room.days.clear();
     let mut next = 0;
-    for (id, _) in set.iter() {
-        put_varint(out, u64::from(id.0) - next);
-        next = u64::from(id.0) + 1;
-    }
-    let days = || set.iter().map(|(_, day)| day.0);
-    let (Some(first), Some(last)) = (days().min(), days().max()) else { return };
-    let width = u16::BITS - (last - first).leading_zeros();
-    out.extend_from_slice(&first.to_le_bytes());
-    out.push(width as u8);
-    let mut bits = 0u64;
-    let mut held = 0;
-    for day in days() {
-        bits |= u64::from(day - first) << held;
-        held += width;
-        while held >= 8 {
-            out.push(bits as u8);
-            bits >>= 8;
-            held -= 8;
+    let mut of_leaf = [0; LEAF_MAX];
+    for leaf in set.leaves() {
+        let (mut ids, mut days) = (leaf.ids_into(&mut of_leaf), leaf.days());
+        while !ids.is_empty() {
+            let (now, later) = ids.split_at((BLOCK - room.ids.len()).min(ids.len()));
+            let (days_now, days_later) = days.split_at(now.len());
+            room.ids.extend_from_slice(now);
+            room.days.extend_from_slice(days_now);
+            (ids, days) = (later, days_later);
+            if room.ids.len() == BLOCK {
+                each(next, &room.ids, &room.days)?;
+                next = room.ids.last().map_or(next, |last| u64::from(*last) + 1);
+                room.ids.clear();
+                room.days.clear();
+            }
         }
     }
-    if held > 0 {
-        out.push(bits as u8);
+    if room.ids.is_empty() { Ok(()) } else { each(next, &room.ids, &room.days) }
+}
+
+/// Appends a set.
+pub(super) fn put(out: &mut Vec<u8>, set: &FollowerSet, room: &mut Room) {
+    put_varint(out, u64::from(set.len()));
+    let done = blocks(set, room, |next, ids, days| {
+        pack::put(out, next, ids, days);
+        Ok::<(), std::convert::Infallible>(())
+    });
+    match done {
+        Ok(()) => {}
+        Err(never) => match never {},
     }
 }
 
-/// Reads a set of followers below `accounts`.
+/// Writes a set into as many frames as it needs; the first has been begun and holds whose set it is.
+pub(super) fn put_framed<E>(out: &mut Out<'_, E>, set: &FollowerSet, room: &mut Room) -> Result<(), E> {
+    put_varint(out.payload(), u64::from(set.len()));
+    blocks(set, room, |next, ids, days| {
+        if out.is_full() {
+            out.begin(Kind::More)?;
+        }
+        pack::put(out.payload(), next, ids, days);
+        Ok(())
+    })
+}
+
+/// Reads a set of followers below `accounts` that is all in one piece.
 pub(super) fn read(
     input: &mut Input<'_>,
     builder: &mut SetBuilder,
+    block: &mut Block,
     accounts: u32,
 ) -> Result<FollowerSet, What> {
-    let count = input.count()?;
-    let mut ids = Vec::with_capacity(count);
-    let mut next = 0u64;
-    for _ in 0..count {
-        let id = next.checked_add(input.varint()?).filter(|id| *id < u64::from(accounts));
-        let id = id.ok_or("a follower's number is too large")?;
-        ids.push(id as u32);
-        next = id + 1;
-    }
-    if count == 0 {
-        return Ok(FollowerSet::default());
-    }
-    let first = input.u16()?;
-    let width = u32::from(input.u8()?);
-    if width > u16::BITS {
-        return Err("days are too wide");
-    }
-    let packed = input.take((count * width as usize).div_ceil(8))?;
-    let mut packed = packed.iter();
-    let mut bits = 0u64;
-    let mut held = 0;
-    let mut days = Vec::with_capacity(count);
-    for _ in 0..count {
-        while held < width {
-            bits |= u64::from(packed.next().copied().unwrap_or(0)) << held;
-            held += 8;
+    read_pieces(input, builder, block, accounts, &mut |_| Err("a set is cut short"))
+}
+
+/// Reads a set; when a piece of it ends, `more` puts the next one in its place.
+pub(super) fn read_pieces<'a>(
+    input: &mut Input<'a>,
+    builder: &mut SetBuilder,
+    block: &mut Block,
+    accounts: u32,
+    more: &mut dyn FnMut(&mut Input<'a>) -> Result<(), What>,
+) -> Result<FollowerSet, What> {
+    let mut left = input.u32()? as usize;
+    let mut next = 0;
+    while left > 0 {
+        if input.is_empty() {
+            more(input)?;
         }
-        let day = (bits & ((1 << width) - 1)) as u16;
-        bits >>= width;
-        held -= width;
-        days.push(first.checked_add(day).ok_or("a day is too late")?);
+        let len = left.min(BLOCK);
+        pack::read(input, block, len, next, accounts)?;
+        next = u64::from(block.ids[len - 1]) + 1;
+        builder.extend(&block.ids[..len], &block.days[..len]);
+        left -= len;
     }
-    builder.extend(&ids, &days);
     Ok(builder.finish())
 }

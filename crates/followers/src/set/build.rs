@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::leaf::{Columns, LEAF_FILL, LEAF_MAX, LEAF_MIN, Leaf};
-use super::{Body, FollowerSet, Level, NODE_MAX, Node};
+use super::{Body, FollowerSet, NODE_MAX, Node, Root};
 
 /// Takes followers in ascending order and packs them into leaves and nodes.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl SetBuilder {
             self.close_node();
         }
         let len = std::mem::take(&mut self.closed);
-        FollowerSet { len, body: Body::Large(Level::of_nodes(std::mem::take(&mut self.nodes))) }
+        FollowerSet { len, body: Body::Large(Arc::new(Root::of_nodes(std::mem::take(&mut self.nodes)))) }
     }
 
     /// A set that fits into one leaf stays one leaf, so the first cut waits until it does not.

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use crate::prefetch;
+
 /// Followers of one leaf at most.
 pub(crate) const LEAF_MAX: usize = 256;
 
@@ -19,6 +21,9 @@ pub(super) const LEAF_FILL: usize = 250;
 /// Words before the columns.
 const HEADER: usize = 4;
 
+/// Words of the longest leaf.
+const WORDS_MAX: usize = HEADER + 3 * LEAF_MAX;
+
 /// The header's third word: the length below, the width above.
 const WIDTH_SHIFT: u32 = 12;
 const LEN_MASK: u16 = (1 << WIDTH_SHIFT) - 1;
@@ -31,6 +36,48 @@ pub(crate) type Mask = [u64; LEAF_MAX / 64];
 pub(crate) struct Change {
     pub(crate) id: u32,
     pub(crate) day: Option<u16>,
+}
+
+/// What is asked for one follower, and what was found when it was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) id: u32,
+    pub(crate) asks: Asks,
+    /// Since when it followed before.
+    pub(crate) was: Option<u16>,
+}
+
+/// What a claim asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// To be here since that day.
+    Since(u16),
+    /// To be here since that day, or a later one if it already is.
+    NotBefore(u16),
+    /// To be gone.
+    Gone,
+}
+
+impl Claim {
+    /// Since when it follows after.
+    pub(crate) fn is(&self) -> Option<u16> {
+        match self.asks {
+            Asks::Since(day) => Some(day),
+            Asks::NotBefore(day) => Some(self.was.map_or(day, |was| was.max(day))),
+            Asks::Gone => None,
+        }
+    }
+}
+
+/// What came of a leaf's claims.
+#[derive(Debug)]
+pub(super) enum Edited {
+    /// They change nothing.
+    Same,
+    /// One leaf.
+    Leaf(Leaf),
+    /// No leaf, several, or one of another base or width: for [`Leaf::rewrite`], with the same edits.
+    Cut,
 }
 
 /// At most [`LEAF_MAX`] followers, ascending, never empty.
@@ -109,6 +156,7 @@ impl Width {
 
 impl<'a> Offsets<'a> {
     /// The number at that place; `at` is below the length of the leaf.
+    #[inline]
     pub(crate) fn get(&self, at: usize) -> u32 {
         match self {
             Offsets::Narrow { base, low } => base.wrapping_add(u32::from(low[at])),
@@ -151,6 +199,7 @@ impl<'a> Offsets<'a> {
     }
 
     /// How many numbers are below `id`.
+    #[inline]
     fn below(&self, id: u32) -> usize {
         match self {
             Offsets::Narrow { base, low } => match id.checked_sub(*base) {
@@ -181,7 +230,7 @@ impl Leaf {
         debug_assert_eq!(ids.len(), days.len());
         let (base, last) = (ids.first().copied().unwrap_or(0), ids.last().copied().unwrap_or(0));
         let width = Width::of(last - base);
-        let mut words = [0u16; HEADER + 3 * LEAF_MAX];
+        let mut words = [0u16; WORDS_MAX];
         let len = ids.len();
         put_header(&mut words, base, len, width, latest(days));
         words[HEADER..HEADER + len].copy_from_slice(days);
@@ -206,8 +255,22 @@ impl Leaf {
         Leaf { words: Arc::from(&words[..HEADER + 2 * len + width.high_words(len)]) }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         usize::from(self.words[2] & LEN_MASK)
+    }
+
+    /// Asks for all of it to be read soon.
+    #[inline]
+    pub(super) fn soon(&self) {
+        prefetch::all_soon(&self.words);
+    }
+
+    /// Asks for its count of owners to be changed soon.
+    #[inline]
+    pub(super) fn owners_soon(&self) {
+        // The counts lie right before the words.
+        prefetch::soon(self.words.as_ptr().wrapping_sub(8));
     }
 
     /// The lowest number.
@@ -221,6 +284,7 @@ impl Leaf {
     }
 
     /// Since which day each follows, in the order of the numbers.
+    #[inline]
     pub(crate) fn days(&self) -> &[u16] {
         &self.words[HEADER..HEADER + self.len()]
     }
@@ -231,6 +295,7 @@ impl Leaf {
     }
 
     /// The numbers as they lie in memory.
+    #[inline]
     pub(crate) fn offsets(&self) -> Offsets<'_> {
         let (base, len) = (self.base(), self.len());
         let (low, high) = self.words[HEADER + len..].split_at(len);
@@ -247,12 +312,14 @@ impl Leaf {
     }
 
     /// Where `id` lies among the followers, if it does.
+    #[inline]
     pub(crate) fn find(&self, id: u32) -> Option<usize> {
         let offsets = self.offsets();
         let at = offsets.below(id);
         (at < self.len() && offsets.get(at) == id).then_some(at)
     }
 
+    #[inline]
     pub(super) fn day_of(&self, id: u32) -> Option<u16> {
         self.find(id).and_then(|at| self.days().get(at).copied())
     }
@@ -283,10 +350,12 @@ impl Leaf {
             && (1..len).all(|at| offsets.get(at - 1) < offsets.get(at))
     }
 
+    #[inline]
     fn base(&self) -> u32 {
         u32::from(self.words[0]) | u32::from(self.words[1]) << 16
     }
 
+    #[inline]
     fn width(&self) -> Width {
         match self.words[2] >> WIDTH_SHIFT {
             0 => Width::Narrow,
@@ -295,70 +364,88 @@ impl Leaf {
         }
     }
 
-    /// This leaf with the changes made, or `None` when that is no longer one leaf of the same base and width. The way of
-    /// nearly every event: columns are copied piece by piece, nothing is unpacked.
-    pub(super) fn edited(&self, changes: &[Change], edits: &mut Vec<Edit>) -> Option<Leaf> {
+    /// This leaf with the claims met; says in each how it was. The way of nearly every event: columns are copied piece by
+    /// piece, nothing is unpacked.
+    pub(super) fn edited(&self, claims: &mut [Claim], room: &mut LeafRoom) -> Edited {
         let (base, len, width) = (self.base(), self.len(), self.width());
-        let offsets = self.offsets();
+        let (offsets, days) = (self.offsets(), self.days());
+        let LeafRoom { edits, words } = room;
         edits.clear();
         let mut new_len = len;
-        for change in changes {
-            let offset = change.id.checked_sub(base).filter(|offset| *offset <= width.span_max())?;
-            let at = offsets.below(change.id);
-            let present = at < len && offsets.get(at) == change.id;
-            new_len = new_len + usize::from(change.day.is_some()) - usize::from(present);
-            edits.push(Edit { at, present, day: change.day, offset });
+        let mut fits = true;
+        for claim in claims {
+            let at = offsets.below(claim.id);
+            let present = at < len && offsets.get(at) == claim.id;
+            claim.was = if present { Some(days[at]) } else { None };
+            let day = claim.is();
+            if day == claim.was {
+                continue;
+            }
+            if !present {
+                fits &= claim.id >= base && claim.id - base <= width.span_max();
+            }
+            new_len = new_len + usize::from(day.is_some()) - usize::from(present);
+            edits.push(Edit { at, present, day, id: claim.id });
         }
-        if new_len == 0 || new_len > LEAF_MAX {
-            return None;
+        if edits.is_empty() {
+            return Edited::Same;
         }
-        let mut words = [0u16; HEADER + 3 * LEAF_MAX];
+        if !fits || new_len == 0 || new_len > LEAF_MAX {
+            return Edited::Cut;
+        }
+        words.resize(WORDS_MAX, 0);
         let (days, columns) = words[HEADER..].split_at_mut(new_len);
         edit(self.days(), edits, days, |edit| edit.day.unwrap_or(0));
         let latest = latest(days);
         let (low, high) = columns.split_at_mut(new_len);
         match offsets {
-            Offsets::Narrow { low: old, .. } => edit(old, edits, low, |edit| edit.offset as u16),
+            Offsets::Narrow { low: old, .. } => edit(old, edits, low, |edit| (edit.id - base) as u16),
             Offsets::Mid { low: old, high: old_high, .. } => {
-                edit(old, edits, low, |edit| edit.offset as u16);
+                edit(old, edits, low, |edit| (edit.id - base) as u16);
                 let (mut before, mut after) = ([0u8; LEAF_MAX], [0u8; LEAF_MAX]);
                 for (bytes, word) in before.chunks_exact_mut(2).zip(old_high) {
                     bytes.copy_from_slice(&word.to_le_bytes());
                 }
-                edit(&before[..len], edits, &mut after[..new_len], |edit| (edit.offset >> 16) as u8);
+                edit(&before[..len], edits, &mut after[..new_len], |edit| ((edit.id - base) >> 16) as u8);
                 for (word, bytes) in high.iter_mut().zip(after.as_chunks::<2>().0) {
                     *word = u16::from_le_bytes(*bytes);
                 }
             }
             Offsets::Wide { low: old, high: old_high, .. } => {
-                edit(old, edits, low, |edit| edit.offset as u16);
-                edit(old_high, edits, &mut high[..new_len], |edit| (edit.offset >> 16) as u16);
+                edit(old, edits, low, |edit| (edit.id - base) as u16);
+                edit(old_high, edits, &mut high[..new_len], |edit| ((edit.id - base) >> 16) as u16);
             }
         }
-        put_header(&mut words, base, new_len, width, latest);
-        Some(Leaf { words: Arc::from(&words[..HEADER + 2 * new_len + width.high_words(new_len)]) })
+        put_header(words, base, new_len, width, latest);
+        Edited::Leaf(Leaf { words: Arc::from(&words[..HEADER + 2 * new_len + width.high_words(new_len)]) })
     }
 
-    /// Appends this leaf with the changes made to `out`.
-    pub(super) fn rewrite(&self, changes: &[Change], out: &mut Columns) {
+    /// Appends this leaf with the edits made to `out`.
+    pub(super) fn rewrite(&self, edits: &[Edit], out: &mut Columns) {
         let mut ids = [0; LEAF_MAX];
         let ids = self.ids_into(&mut ids);
         let days = self.days();
         let mut copied = 0;
-        for change in changes {
-            let at = copied + ids[copied..].partition_point(|id| *id < change.id);
-            out.extend(&ids[copied..at], &days[copied..at]);
-            let present = ids.get(at) == Some(&change.id);
-            copied = at + usize::from(present);
-            if let Some(day) = change.day {
-                out.push(change.id, day);
+        for edit in edits {
+            out.extend(&ids[copied..edit.at], &days[copied..edit.at]);
+            copied = edit.at + usize::from(edit.present);
+            if let Some(day) = edit.day {
+                out.push(edit.id, day);
             }
         }
         out.extend(&ids[copied..], &days[copied..]);
     }
 }
 
-/// One change with its place in the old leaf.
+/// Room that is used again from leaf to leaf.
+#[derive(Debug, Default)]
+pub(super) struct LeafRoom {
+    /// What [`Leaf::edited`] found to do.
+    pub(super) edits: Vec<Edit>,
+    words: Vec<u16>,
+}
+
+/// One claim with its place in the old leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edit {
     /// Followers before it.
@@ -366,7 +453,7 @@ pub(super) struct Edit {
     /// Whether the one at that place is the one meant.
     present: bool,
     day: Option<u16>,
-    offset: u32,
+    id: u32,
 }
 
 /// A column with the edits made.
@@ -480,13 +567,24 @@ mod tests {
                     None => model.remove(id),
                 };
             }
-            let changes: Vec<Change> = changes.into_iter().map(|(id, day)| Change { id, day }).collect();
-            if let Some(edited) = leaf.edited(&changes, &mut Vec::new()) {
-                prop_assert!(edited.is_sound());
-                prop_assert!(edited.iter().eq(model.iter().map(|(id, day)| (*id, *day))));
+            let mut claims: Vec<Claim> = changes
+                .into_iter()
+                .map(|(id, day)| Claim { id, asks: day.map_or(Asks::Gone, Asks::Since), was: None })
+                .collect();
+            let mut room = LeafRoom::default();
+            match leaf.edited(&mut claims, &mut room) {
+                Edited::Same => prop_assert!(leaf.iter().eq(model.iter().map(|(id, day)| (*id, *day)))),
+                Edited::Leaf(edited) => {
+                    prop_assert!(edited.is_sound());
+                    prop_assert!(edited.iter().eq(model.iter().map(|(id, day)| (*id, *day))));
+                }
+                Edited::Cut => {}
+            }
+            for claim in &claims {
+                prop_assert_eq!(claim.was, leaf.day_of(claim.id));
             }
             let mut columns = Columns::default();
-            leaf.rewrite(&changes, &mut columns);
+            leaf.rewrite(&room.edits, &mut columns);
             prop_assert!(columns.leaves().all(|leaf| leaf.is_sound()));
             prop_assert!(columns.leaves().collect::<Vec<_>>().iter().flat_map(Leaf::iter).eq(model));
         }

@@ -1,21 +1,24 @@
 //! The followers of one account at one moment.
 //!
 //! Small sets are one leaf; larger ones a tree of three levels (root, nodes, leaves) whose parts are shared
-//! between versions: a change copies one leaf, one node and the root, however large the set. Where leaves are
-//! cut depends on the order of changes and means nothing: equal sets may be cut differently.
+//! between versions. A leaf never changes; nodes and the root change in place while only the writer can see them
+//! (see `spare`). Where leaves are cut depends on the order of changes and means nothing: equal sets may be cut
+//! differently.
 
 mod build;
 mod leaf;
 mod newest;
 mod rewrite;
+mod spare;
 
 use std::sync::Arc;
 
-use crate::{AccountNo, Day};
+use crate::{AccountNo, Day, prefetch};
 
 pub(crate) use build::SetBuilder;
-pub(crate) use leaf::{Change, LEAF_MAX, Leaf, Mask, Offsets};
+pub(crate) use leaf::{Asks, Change, Claim, LEAF_MAX, Leaf, Mask, Offsets};
 pub(crate) use rewrite::Scratch;
+pub(crate) use spare::Spares;
 
 /// Leaves of one node at most.
 const NODE_MAX: usize = 128;
@@ -35,38 +38,54 @@ enum Body {
     #[default]
     Empty,
     Small(Leaf),
-    Large(Level<Arc<Node>>),
+    Large(Arc<Root>),
 }
 
-type Node = Level<Leaf>;
-
-/// Parts in ascending order, beside the lowest number of each, so that a search does not touch the parts.
+/// Nodes in ascending order, beside the lowest number of each, so that a search does not touch the nodes.
 #[derive(Debug, Clone)]
-struct Level<T> {
-    firsts: Box<[u32]>,
-    parts: Box<[T]>,
+struct Root {
+    firsts: Vec<u32>,
+    parts: Vec<Arc<Node>>,
+    recent: newest::Recent,
 }
 
-impl<T> Level<T> {
-    /// The part that holds `id` if any does.
-    fn part_of(&self, id: u32) -> usize {
-        self.firsts.partition_point(|first| *first <= id).saturating_sub(1)
-    }
+/// Leaves in ascending order, beside the lowest number of each.
+#[derive(Debug, Clone)]
+struct Node {
+    firsts: Vec<u32>,
+    parts: Vec<Leaf>,
+}
+
+/// The part that holds `id` if any does, by the lowest number of each part.
+#[inline]
+fn part_of(firsts: &[u32], id: u32) -> usize {
+    firsts.partition_point(|first| *first <= id).saturating_sub(1)
 }
 
 impl Node {
     fn of_leaves(leaves: Vec<Leaf>) -> Node {
-        Level { firsts: leaves.iter().map(Leaf::first).collect(), parts: leaves.into() }
+        Node { firsts: leaves.iter().map(Leaf::first).collect(), parts: leaves }
     }
 
     fn first(&self) -> u32 {
         self.firsts.first().copied().unwrap_or(0)
     }
+
+    #[inline]
+    fn part_of(&self, id: u32) -> usize {
+        part_of(&self.firsts, id)
+    }
 }
 
-impl Level<Arc<Node>> {
-    fn of_nodes(nodes: Vec<Arc<Node>>) -> Level<Arc<Node>> {
-        Level { firsts: nodes.iter().map(|node| node.first()).collect(), parts: nodes.into() }
+impl Root {
+    fn of_nodes(nodes: Vec<Arc<Node>>) -> Root {
+        let firsts = nodes.iter().map(|node| node.first()).collect();
+        Root { firsts, parts: nodes, recent: newest::Recent::default() }
+    }
+
+    #[inline]
+    fn part_of(&self, id: u32) -> usize {
+        part_of(&self.firsts, id)
     }
 }
 
@@ -93,6 +112,16 @@ impl FollowerSet {
             }
         };
         leaf.day_of(id).map(Day)
+    }
+
+    /// Asks for what a change will read first.
+    #[inline]
+    pub(crate) fn soon(&self) {
+        match &self.body {
+            Body::Empty => {}
+            Body::Small(leaf) => leaf.soon(),
+            Body::Large(root) => prefetch::soon(Arc::as_ptr(root)),
+        }
     }
 
     /// Every follower by ascending account number.
@@ -126,7 +155,7 @@ impl FollowerSet {
             Body::Large(root) => {
                 let nodes = root.firsts.len() == root.parts.len()
                     && root.firsts.iter().zip(&root.parts).all(|(first, node)| *first == node.first());
-                nodes && root.parts.iter().all(|node| node_is_sound(node))
+                nodes && root.parts.iter().all(|node| node_is_sound(node)) && root.recent.is_sound(self)
             }
         };
         firsts && usize::try_from(self.len).is_ok_and(|len| len == counted)

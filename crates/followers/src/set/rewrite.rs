@@ -1,67 +1,83 @@
-//! A new version of a set from the old one and sorted changes.
+//! A new version of a set from the old one and what is claimed.
 //!
-//! Parts no change falls into are shared with the old version; only touched leaves are copied.
+//! Leaves no claim falls into are shared with the old version; the others are written anew. A tree is worked on from
+//! its end to its beginning, so that nodes that become several or none do not move those still to come.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::leaf::{Change, Columns, Edit, LEAF_MAX, LEAF_MIN, Leaf};
-use super::{Body, FollowerSet, Level, NODE_MAX, NODE_MIN, Node};
+use super::leaf::{Asks, Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
+use super::spare::Step;
+use super::{Body, FollowerSet, NODE_MAX, NODE_MIN, Node, Root};
 
 /// Room that is used again from one rewrite to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     columns: Columns,
-    edits: Vec<Edit>,
+    leaf: LeafRoom,
+    claims: Vec<Claim>,
+    parts: Vec<Part>,
+    /// What came of some of the parts.
+    edited: Vec<Edited>,
+}
+
+/// Claims that fall into one leaf.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    node: u32,
+    leaf: u32,
+    from: u32,
+    until: u32,
 }
 
 impl FollowerSet {
     /// This set with the changes made. `changes` ascend and name each follower once; removing who is not there
     /// and putting who is already there are both fine.
     pub(crate) fn with(&self, changes: &[Change], scratch: &mut Scratch) -> FollowerSet {
-        debug_assert!(changes.is_sorted_by(|a, b| a.id < b.id));
-        let root = match &self.body {
+        let mut claims = std::mem::take(&mut scratch.claims);
+        claims.clear();
+        claims.extend(changes.iter().map(|change| Claim {
+            id: change.id,
+            asks: change.day.map_or(Asks::Gone, Asks::Since),
+            was: None,
+        }));
+        let set = match &self.body {
+            Body::Large(root) => {
+                let mut fresh = (**root).clone();
+                let by = fresh.edit(&mut claims, scratch, None);
+                fresh.recent = root.recent.after(&claims);
+                set_of(Arc::new(fresh), self.len.saturating_add_signed(by))
+            }
+            Body::Empty | Body::Small(_) => self.with_claims(&mut claims, scratch),
+        };
+        scratch.claims = claims;
+        set
+    }
+
+    /// This set, which is no tree, with the claims met; says in each how it was.
+    pub(super) fn with_claims(&self, claims: &mut [Claim], scratch: &mut Scratch) -> FollowerSet {
+        debug_assert!(claims.is_sorted_by(|a, b| a.id < b.id));
+        let columns = &mut scratch.columns;
+        columns.clear();
+        match &self.body {
             Body::Empty => {
-                scratch.columns.clear();
-                for change in changes {
-                    if let Some(day) = change.day {
-                        scratch.columns.push(change.id, day);
+                for claim in claims {
+                    claim.was = None;
+                    if let Some(day) = claim.is() {
+                        columns.push(claim.id, day);
                     }
                 }
-                return of_columns(&scratch.columns);
             }
-            Body::Small(leaf) => {
-                if let Some(leaf) = leaf.edited(changes, &mut scratch.edits) {
+            Body::Small(leaf) => match leaf.edited(claims, &mut scratch.leaf) {
+                Edited::Same => return self.clone(),
+                Edited::Leaf(leaf) => {
                     return FollowerSet { len: leaf.len() as u32, body: Body::Small(leaf) };
                 }
-                scratch.columns.clear();
-                leaf.rewrite(changes, &mut scratch.columns);
-                return of_columns(&scratch.columns);
-            }
-            Body::Large(root) => root,
-        };
-        let mut len = i64::from(self.len);
-        let mut nodes: Vec<Arc<Node>> = Vec::with_capacity(root.parts.len() + 1);
-        let mut rest = changes;
-        let mut shared = 0;
-        while let Some(next) = rest.first() {
-            let at = root.part_of(next.id);
-            let (here, later) = split_below(rest, root.firsts.get(at + 1));
-            nodes.extend_from_slice(&root.parts[shared..at]);
-            push_nodes(rewrite_node(&root.parts[at], here, scratch, &mut len), &mut nodes);
-            shared = at + 1;
-            rest = later;
+                Edited::Cut => leaf.rewrite(&scratch.leaf.edits, columns),
+            },
+            Body::Large(_) => {}
         }
-        nodes.extend_from_slice(&root.parts[shared..]);
-        let len = u32::try_from(len).unwrap_or(0);
-        if let [node] = &nodes[..]
-            && let [leaf] = &node.parts[..]
-        {
-            return FollowerSet { len, body: Body::Small(leaf.clone()) };
-        }
-        if nodes.is_empty() {
-            return FollowerSet::default();
-        }
-        FollowerSet { len, body: Body::Large(Level::of_nodes(nodes)) }
+        of_columns(columns)
     }
 }
 
@@ -74,78 +90,224 @@ fn of_columns(columns: &Columns) -> FollowerSet {
             .pop()
             .map_or_else(FollowerSet::default, |leaf| FollowerSet { len, body: Body::Small(leaf) });
     }
-    let mut nodes = Vec::new();
-    push_nodes(leaves, &mut nodes);
-    FollowerSet { len, body: Body::Large(Level::of_nodes(nodes)) }
+    FollowerSet { len, body: Body::Large(Arc::new(Root::of_nodes(nodes_of(leaves)))) }
 }
 
-/// The changes below the first number of the next part, and the others.
-fn split_below<'a>(changes: &'a [Change], next_first: Option<&u32>) -> (&'a [Change], &'a [Change]) {
-    let cut = match next_first {
-        Some(first) => changes.partition_point(|change| change.id < *first),
-        None => changes.len(),
-    };
-    changes.split_at(cut)
-}
-
-/// The leaves of the node with the changes made. `len` follows the number of followers.
-fn rewrite_node(node: &Node, changes: &[Change], scratch: &mut Scratch, len: &mut i64) -> Vec<Leaf> {
-    let mut leaves: Vec<Leaf> = Vec::with_capacity(node.parts.len() + 1);
-    let mut rest = changes;
-    let mut shared = 0;
-    while let Some(next) = rest.first() {
-        let at = node.part_of(next.id);
-        let (here, later) = split_below(rest, node.firsts.get(at + 1));
-        leaves.extend_from_slice(&node.parts[shared..at]);
-        shared = at + 1;
-        rest = later;
-        let old = &node.parts[at];
-        if let Some(new) = old.edited(here, &mut scratch.edits)
-            && new.len() >= LEAF_MIN
-        {
-            *len += new.len() as i64 - old.len() as i64;
-            leaves.push(new);
-            continue;
+/// The tree of that root as a set; a single leaf is no tree.
+pub(super) fn set_of(root: Arc<Root>, len: u32) -> FollowerSet {
+    match &root.parts[..] {
+        [] => FollowerSet::default(),
+        [node] if node.parts.len() == 1 => {
+            let leaf = node.parts.first().cloned();
+            leaf.map_or_else(FollowerSet::default, |leaf| FollowerSet { len, body: Body::Small(leaf) })
         }
-        let columns = &mut scratch.columns;
-        columns.clear();
-        old.rewrite(here, columns);
-        *len += columns.len() as i64 - old.len() as i64;
+        _ => FollowerSet { len, body: Body::Large(root) },
+    }
+}
+
+impl Root {
+    /// Meets the claims in place and returns by how much there are more followers now. Notes in `steps` what else to do
+    /// to another root that is like this one was.
+    pub(super) fn edit(
+        &mut self,
+        claims: &mut [Claim],
+        scratch: &mut Scratch,
+        mut steps: Option<&mut Vec<Step>>,
+    ) -> i32 {
+        debug_assert!(claims.is_sorted_by(|a, b| a.id < b.id));
+        let mut parts = std::mem::take(&mut scratch.parts);
+        self.locate(claims, &mut parts);
+        let mut edited = std::mem::take(&mut scratch.edited);
+        let mut by = 0;
+        let mut until = parts.len();
+        while until > 0 {
+            // New leaves are made before any is put in place: counting owners waits until all that was written arrived.
+            let from = first_of_node(&parts, until.saturating_sub(AT_ONCE), until);
+            edited.clear();
+            for at in (from..until).rev() {
+                if let Some(later) = at.checked_sub(AHEAD) {
+                    self.leaf(parts[later]).soon();
+                }
+                let part = parts[at];
+                let claims = &mut claims[part.from as usize..part.until as usize];
+                edited.push(self.leaf(part).edited(claims, &mut scratch.leaf));
+            }
+            let mut edited = edited.drain(..);
+            for parts in parts[from..until].chunk_by(|a, b| a.node == b.node).rev() {
+                by += self.edit_node(parts, &mut edited, claims, scratch, steps.as_deref_mut());
+            }
+            until = from;
+        }
+        scratch.parts = parts;
+        scratch.edited = edited;
+        by
+    }
+
+    fn leaf(&self, part: Part) -> &Leaf {
+        &self.parts[part.node as usize].parts[part.leaf as usize]
+    }
+
+    /// Finds the leaf of each claim.
+    fn locate(&self, claims: &[Claim], parts: &mut Vec<Part>) {
+        parts.clear();
+        let mut from = 0;
+        while let Some(claim) = claims.get(from) {
+            let at = self.part_of(claim.id);
+            let node = &self.parts[at];
+            let until = from + below(&claims[from..], self.firsts.get(at + 1));
+            while from < until {
+                let leaf = node.part_of(claims[from].id);
+                let here = below(&claims[from..until], node.firsts.get(leaf + 1));
+                let (node, leaf) = (at as u32, leaf as u32);
+                parts.push(Part { node, leaf, from: from as u32, until: (from + here) as u32 });
+                from += here;
+            }
+        }
+    }
+
+    /// Puts in place what was made of the leaves of one node, from the last to the first.
+    fn edit_node(
+        &mut self,
+        parts: &[Part],
+        edited: &mut impl Iterator<Item = Edited>,
+        claims: &mut [Claim],
+        scratch: &mut Scratch,
+        mut steps: Option<&mut Vec<Step>>,
+    ) -> i32 {
+        let Some(at) = parts.first().map(|part| part.node as usize) else { return 0 };
+        let mut note = |step: Step| {
+            if let Some(steps) = &mut steps {
+                steps.push(step);
+            }
+        };
+        let node = Arc::make_mut(&mut self.parts[at]);
+        let mut by = 0;
+        // The leaf that the one after was joined to.
+        let mut joined = None;
+        for (part, mut edited) in parts.iter().rev().zip(edited) {
+            let leaf = part.leaf as usize;
+            let old = &node.parts[leaf];
+            let is_plain = match &edited {
+                Edited::Same => true,
+                Edited::Leaf(new) => new.len() >= LEAF_MIN,
+                Edited::Cut => false,
+            };
+            if !is_plain || joined == Some(leaf) {
+                let claims = &mut claims[part.from as usize..part.until as usize];
+                edited = old.edited(claims, &mut scratch.leaf);
+            }
+            match edited {
+                Edited::Same => {}
+                Edited::Leaf(new) if new.len() >= LEAF_MIN => {
+                    by += new.len() as i32 - old.len() as i32;
+                    note(Step::Leaf { node: part.node, leaf: part.leaf, new: new.clone() });
+                    node.put(leaf, new);
+                }
+                Edited::Leaf(_) | Edited::Cut => {
+                    let columns = &mut scratch.columns;
+                    columns.clear();
+                    old.rewrite(&scratch.leaf.edits, columns);
+                    by += columns.len() as i32 - old.len() as i32;
+                    let (at, new) = node.cut(leaf, columns);
+                    joined = (at.start < leaf).then_some(at.start);
+                    node.splice(at.clone(), &new);
+                    note(Step::Leaves { node: part.node, at, new });
+                }
+            }
+        }
+        if let Some(step) = self.rebalance(at) {
+            note(step);
+        }
+        by
+    }
+
+    /// Makes several nodes of one that has become too large, and none of one that is empty or nearly so. Two roots that
+    /// are alike stay alike.
+    pub(super) fn rebalance(&mut self, at: usize) -> Option<Step> {
+        let len = self.parts[at].parts.len();
+        if (1..=NODE_MAX).contains(&len) {
+            self.firsts[at] = self.parts[at].first();
+            let before = at.checked_sub(1).map(|before| self.parts[before].parts.len())?;
+            if len >= NODE_MIN || before + len > NODE_MAX - NODE_MIN {
+                return None;
+            }
+            self.firsts.remove(at);
+            let few = Arc::unwrap_or_clone(self.parts.remove(at));
+            let before = Arc::make_mut(&mut self.parts[at - 1]);
+            before.firsts.extend(few.firsts);
+            before.parts.extend(few.parts);
+        } else {
+            self.firsts.remove(at);
+            let node = Arc::unwrap_or_clone(self.parts.remove(at));
+            let nodes = nodes_of(node.parts);
+            self.firsts.splice(at..at, nodes.iter().map(|node| node.first()));
+            self.parts.splice(at..at, nodes);
+        }
+        Some(Step::Rebalance { node: at as u32 })
+    }
+}
+
+impl Node {
+    pub(super) fn put(&mut self, at: usize, leaf: Leaf) {
+        self.firsts[at] = leaf.first();
+        self.parts[at] = leaf;
+    }
+
+    pub(super) fn splice(&mut self, at: Range<usize>, leaves: &[Leaf]) {
+        self.firsts.splice(at.clone(), leaves.iter().map(Leaf::first));
+        self.parts.splice(at, leaves.iter().cloned());
+    }
+
+    /// The columns as leaves in the place of that one, joined to the one before when they are short; and the place.
+    fn cut(&self, at: usize, columns: &Columns) -> (Range<usize>, Vec<Leaf>) {
         if columns.len() < LEAF_MIN
-            && let Some(before) = leaves.last()
-            && before.len() + columns.len() <= LEAF_MAX - LEAF_MIN
+            && let Some(before) = at.checked_sub(1)
+            && self.parts[before].len() + columns.len() <= LEAF_MAX - LEAF_MIN
         {
             let mut joined = Columns::default();
-            before.rewrite(&[], &mut joined);
+            self.parts[before].rewrite(&[], &mut joined);
             joined.extend(&columns.ids, &columns.days);
-            leaves.pop();
-            leaves.extend(joined.leaves());
-        } else {
-            leaves.extend(columns.leaves());
+            return (before..at + 1, joined.leaves().collect());
         }
+        (at..at + 1, columns.leaves().collect())
     }
-    leaves.extend_from_slice(&node.parts[shared..]);
-    leaves
 }
 
-/// Appends the leaves as nodes, joined to the last node when they are few.
-fn push_nodes(mut leaves: Vec<Leaf>, nodes: &mut Vec<Arc<Node>>) {
-    if leaves.len() < NODE_MIN
-        && let Some(before) = nodes.last()
-        && before.parts.len() + leaves.len() <= NODE_MAX - NODE_MIN
-    {
-        let mut joined = before.parts.to_vec();
-        joined.append(&mut leaves);
-        leaves = joined;
-        nodes.pop();
+/// Leaves made at once at most, but for those of one node.
+const AT_ONCE: usize = 64;
+
+/// How many leaves ahead memory is asked for.
+const AHEAD: usize = 8;
+
+/// The first part of the node that `from` falls into; all of them lie before `until`.
+fn first_of_node(parts: &[Part], from: usize, until: usize) -> usize {
+    let node = parts[from].node;
+    let before = parts[..until.min(from)].iter().rev().take_while(|part| part.node == node).count();
+    from - before
+}
+
+/// How many of the claims are below the first number of the next part: one or few, or all but few.
+fn below(claims: &[Claim], next_first: Option<&u32>) -> usize {
+    let Some(first) = next_first else { return claims.len() };
+    match claims.get(1) {
+        Some(second) if second.id < *first => claims.partition_point(|claim| claim.id < *first),
+        _ => claims.len().min(1),
     }
-    if leaves.is_empty() {
-        return;
+}
+
+/// The nodes that hold the leaves, evenly filled; none when there are no leaves.
+fn nodes_of(mut leaves: Vec<Leaf>) -> Vec<Arc<Node>> {
+    let mut nodes = Vec::new();
+    if leaves.len() > NODE_MAX {
+        let size = leaves.len().div_ceil(leaves.len().div_ceil(NODE_MAX * 3 / 4));
+        let mut rest = leaves.into_iter();
+        while rest.len() > size {
+            nodes.push(Arc::new(Node::of_leaves(rest.by_ref().take(size).collect())));
+        }
+        leaves = rest.collect();
     }
-    if leaves.len() <= NODE_MAX {
+    if !leaves.is_empty() {
         nodes.push(Arc::new(Node::of_leaves(leaves)));
-        return;
     }
-    let size = leaves.len().div_ceil(leaves.len().div_ceil(NODE_MAX * 3 / 4));
-    nodes.extend(leaves.chunks(size).map(|part| Arc::new(Node::of_leaves(part.to_vec()))));
+    nodes
 }

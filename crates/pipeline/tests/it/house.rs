@@ -87,6 +87,14 @@ pub(crate) fn follow(followee: &str, follower: &str, at: i64) -> Command {
     Command::Edges(batch.build())
 }
 
+pub(crate) fn follows(followee: &str, followers: std::ops::Range<u64>, at: i64) -> Command {
+    let mut batch = EdgeBatchBuilder::new(demo());
+    for follower in followers {
+        batch.push(Op::Follow, followee, &follower.to_string(), at, None).unwrap();
+    }
+    Command::Edges(batch.build())
+}
+
 pub(crate) fn facts(id: &str) -> Command {
     let items = vec![AccountFacts::new(account(id), Millis(NOTICES))];
     Command::UpsertAccounts(UpsertAccounts { platform: demo(), items })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pipeline::{SubmitError, WaitError};
 use storage::{CommandLog, Error, Records};
 
-use crate::house::{House, NOTICES, count, done, follow, register};
+use crate::house::{House, NOTICES, count, done, follow, follows, register};
 
 /// A log whose appends wait until they are let through, and which tells how many records each one had.
 struct Gate<L> {
@@ -144,4 +144,29 @@ async fn a_wait_for_a_position_ends_when_it_is_applied_or_in_time() {
     let gone = handle.wait_applied(3, Duration::from_secs(20)).await;
     assert!(matches!(gone, Err(WaitError::Stopped { position: 3, .. })), "{gone:?}");
     assert!(matches!(handle.submit(state::Command::Tick).err(), Some(SubmitError::Stopped(_))));
+}
+
+#[test]
+fn what_is_durable_is_answered_while_the_next_append_still_runs() {
+    let house = House::new();
+    let (appends, seen) = channel();
+    let (let_through, open) = channel();
+    let (pipeline, _) = house.try_open(Gate { inner: house.store.log().unwrap(), appends, open }).unwrap();
+    let handle = pipeline.handle();
+    let first = handle.submit(register()).unwrap();
+    seen.recv().unwrap();
+    let large = handle.submit(follows("ann", 0..5_000, NOTICES)).unwrap();
+    let_through.send(()).unwrap();
+    first.wait().unwrap();
+    seen.recv().unwrap();
+    let next = handle.submit(follows("bob", 0..5_000, NOTICES)).unwrap();
+    let_through.send(()).unwrap();
+    assert_eq!(seen.recv().unwrap(), 1, "the next one is on its way into the log");
+    assert_eq!(large.wait().unwrap().position, 2);
+    assert_eq!(count(&pipeline, "ann"), Some(5_000));
+    assert_eq!(count(&pipeline, "bob"), None, "nothing is visible before it is durable");
+    assert_eq!(handle.applied(), 2);
+    let_through.send(()).unwrap();
+    assert_eq!(next.wait().unwrap().position, 3);
+    drop(let_through);
 }

@@ -8,12 +8,13 @@ use std::sync::atomic::Ordering;
 use followers::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
 use crate::directory::UNKNOWN;
-use crate::edge_batch::{EdgeBatch, EdgeEvent};
+use crate::edge_batch::EdgeBatch;
 use crate::event_ids::SeenId;
 use crate::history::Cause;
 use crate::ids::AccountKey;
 use crate::outcome::{Done, ItemOutcome};
-use crate::platform::{Context, Platform, Tallies};
+use crate::platform::{Context, Platform, Scratch, Tallies};
+use crate::prepared::{EventId, Prepared};
 
 /// Applies a batch: the same result as one event after another.
 pub(crate) fn apply(
@@ -21,36 +22,21 @@ pub(crate) fn apply(
     platform: &mut Platform,
     ctx: &Context<'_>,
 ) -> (Done, Vec<ItemOutcome>) {
+    let prepared_now;
+    let prepared = match batch.prepared(&platform.shared) {
+        Some(prepared) => prepared,
+        None => {
+            prepared_now = Prepared::new(batch, &platform.shared.directory);
+            &prepared_now
+        }
+    };
     let mut scratch = std::mem::take(&mut platform.scratch);
     scratch.edges.clear();
-    scratch.places.clear();
+    scratch.refused.clear();
     scratch.outcomes.clear();
     scratch.touched.clear();
-    let mut items = Vec::with_capacity(batch.len() as usize);
     let before = platform.shared.directory.len();
-    let mut block = Vec::with_capacity(BLOCK);
-    let mut keys = Vec::with_capacity(2 * BLOCK);
-    let mut events = batch.events();
-    loop {
-        block.clear();
-        block.extend(events.by_ref().take(BLOCK));
-        if block.is_empty() {
-            break;
-        }
-        keys.clear();
-        keys.extend(block.iter().flat_map(|event| [event.followee, event.follower]));
-        platform.shared.directory.find_all(&keys, &mut scratch.found);
-        for (event, known) in block.iter().zip(scratch.found.chunks_exact(2)) {
-            items.push(match admit(event, known, platform, ctx) {
-                Ok(edge) => {
-                    scratch.edges.push(edge);
-                    scratch.places.push(items.len() as u32);
-                    ItemOutcome::Accepted
-                }
-                Err(outcome) => outcome,
-            });
-        }
-    }
+    admit(batch, prepared, &mut scratch, platform, ctx);
     let after = platform.shared.directory.len();
     platform.engine.grow(after);
     if platform.levels.everyone {
@@ -58,93 +44,108 @@ pub(crate) fn apply(
     }
     platform.engine.apply(&scratch.edges, &mut scratch.outcomes, &mut scratch.touched);
     assert!(scratch.outcomes.len() == scratch.edges.len(), "the engine answered another number of events");
-    for (place, outcome) in scratch.places.iter().zip(&scratch.outcomes) {
-        if let Some(item) = items.get_mut(*place as usize) {
-            *item = answer(*outcome);
-        }
-    }
+    let items = items(&scratch);
     keep_history(&scratch.edges, &scratch.outcomes, &scratch.touched, platform, ctx);
     platform.scratch = scratch;
     count(&items, &platform.shared.tallies);
     (Done::of_items(&items), items)
 }
 
-/// Events whose accounts are looked up together.
-const BLOCK: usize = 256;
-
-/// The event over account numbers, or why it is not even tried. `known` are the two numbers, as far as there were any
-/// before the block.
-#[inline]
+/// Lists the events for the engine, by account number, and those that are not even tried.
 fn admit(
-    event: &EdgeEvent<'_>,
-    known: &[u32],
+    batch: &EdgeBatch,
+    prepared: &Prepared,
+    to: &mut Scratch,
+    platform: &mut Platform,
+    ctx: &Context<'_>,
+) {
+    let mut unseen = prepared.unseen.iter().peekable();
+    let mut ids = prepared.ids.iter().peekable();
+    for (place, edge) in (0..).zip(&prepared.edges) {
+        let keys = unseen.next_if(|unseen| unseen.place == place).and_then(|unseen| {
+            let event = batch.event_at(unseen.at)?;
+            Some((event.followee, event.follower))
+        });
+        let id = ids.next_if(|id| id.place == place);
+        match admit_one(*edge, keys, id, platform, ctx) {
+            Ok(edge) => to.edges.push(edge),
+            Err(outcome) => to.refused.push((place, outcome)),
+        }
+    }
+}
+
+/// The event over account numbers, or why it is not even tried. `keys` are there if a number is missing.
+#[inline]
+fn admit_one(
+    mut edge: Edge,
+    keys: Option<(AccountKey<'_>, AccountKey<'_>)>,
+    id: Option<&EventId>,
     platform: &mut Platform,
     ctx: &Context<'_>,
 ) -> Result<Edge, ItemOutcome> {
-    if event.followee == event.follower {
+    let same = match keys {
+        Some((followee, follower)) => followee == follower,
+        None => edge.followee == edge.follower,
+    };
+    if same {
         return Err(ItemOutcome::AccountCannotFollowItself);
     }
-    if event.at > ctx.at.0.saturating_add(ctx.limits.future_ms) {
+    if edge.version > ctx.at.0.saturating_add(ctx.limits.future_ms) {
         return Err(ItemOutcome::InTheFuture);
     }
-    if event.op != Op::Backfill && event.at < ctx.at.0.saturating_sub(ctx.limits.horizon_ms) {
+    if edge.op != Op::Backfill && edge.version < ctx.at.0.saturating_sub(ctx.limits.horizon_ms) {
         return Err(ItemOutcome::TooOld);
     }
-    if let Some(id) = event.id {
-        match platform.event_ids.see(id, body(event), ctx.at.0, ctx.limits.horizon_ms) {
+    if let Some(id) = id {
+        match platform.event_ids.see(id.id, id.body, ctx.at.0, ctx.limits.horizon_ms) {
             SeenId::New => {}
             SeenId::Same => return Err(ItemOutcome::Duplicate),
             SeenId::Other => return Err(ItemOutcome::EventIdReused),
         }
     }
-    let resolved = resolve(event, known, platform, ctx);
+    let resolved = resolve(&mut edge, keys, platform, ctx);
     if resolved.is_err()
-        && let Some(id) = event.id
+        && let Some(id) = id
     {
-        platform.event_ids.forget(id);
+        platform.event_ids.forget(id.id);
     }
-    resolved
+    resolved.map(|()| edge)
 }
 
+#[inline]
 fn resolve(
-    event: &EdgeEvent<'_>,
-    known: &[u32],
+    edge: &mut Edge,
+    keys: Option<(AccountKey<'_>, AccountKey<'_>)>,
     platform: &Platform,
     ctx: &Context<'_>,
-) -> Result<Edge, ItemOutcome> {
-    let number = |key, known: Option<&u32>| match known {
-        Some(no) if *no != UNKNOWN => Ok(*no),
-        _ => {
-            platform.shared.directory.intern(key, ctx.limits.accounts_max).ok_or(ItemOutcome::TooManyAccounts)
+) -> Result<(), ItemOutcome> {
+    if let Some((followee, follower)) = keys {
+        for (no, key) in [(&mut edge.followee, followee), (&mut edge.follower, follower)] {
+            if no.0 == UNKNOWN {
+                let directory = &platform.shared.directory;
+                let given = directory.intern(key, ctx.limits.accounts_max);
+                *no = AccountNo(given.ok_or(ItemOutcome::TooManyAccounts)?);
+            }
         }
-    };
-    let followee = number(event.followee, known.first())?;
-    let follower = number(event.follower, known.last())?;
-    if !platform.left.is_empty() && (platform.left.contains(&followee) || platform.left.contains(&follower)) {
+    }
+    let left = &platform.left;
+    if !left.is_empty() && (left.contains(&edge.followee.0) || left.contains(&edge.follower.0)) {
         return Err(ItemOutcome::AccountHasLeft);
     }
-    Ok(Edge { followee: AccountNo(followee), follower: AccountNo(follower), op: event.op, version: event.at })
+    Ok(())
 }
 
-/// What must be the same when an event id comes again.
-fn body(event: &EdgeEvent<'_>) -> u64 {
-    let mut bytes = Vec::with_capacity(64);
-    bytes.push(event.op as u8);
-    bytes.extend_from_slice(&event.at.to_le_bytes());
-    for key in [event.followee, event.follower] {
-        match key {
-            AccountKey::Number(number) => {
-                bytes.push(0);
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-            AccountKey::Text(text) => {
-                bytes.push(1);
-                bytes.extend_from_slice(text.as_bytes());
-                bytes.push(0);
-            }
-        }
+/// The answers in the order of the batch.
+fn items(scratch: &Scratch) -> Vec<ItemOutcome> {
+    let mut items = Vec::with_capacity(scratch.outcomes.len() + scratch.refused.len());
+    let mut tried = scratch.outcomes.iter().map(|outcome| answer(*outcome));
+    for (place, refused) in &scratch.refused {
+        let before = (*place as usize).saturating_sub(items.len());
+        items.extend(tried.by_ref().take(before));
+        items.push(*refused);
     }
-    crate::hash::hash128(&bytes) as u64
+    items.extend(tried);
+    items
 }
 
 fn answer(outcome: EdgeOutcome) -> ItemOutcome {
@@ -174,13 +175,33 @@ fn keep_history(
             platform.moved.insert(change.account.0);
         }
         if platform.history_slot(change, ctx.limits).is_some() {
-            kept.push(Sums { account: change.account, came: 0, backfilled: 0, went: 0 });
+            let more = change.after.saturating_sub(change.before);
+            kept.push(Sums { account: change.account, more, came: 0, backfilled: 0, went: 0 });
         }
     }
     if kept.is_empty() {
         return;
     }
-    // `touched` is sorted by account, so `kept` is.
+    // Mostly nobody goes and all come for one reason: then who came is the difference.
+    if edges.iter().all(|edge| edge.op == Op::Follow) {
+        kept.iter_mut().for_each(|sums| sums.came = sums.more);
+    } else if edges.iter().all(|edge| edge.op == Op::Backfill) {
+        kept.iter_mut().for_each(|sums| sums.backfilled = sums.more);
+    } else {
+        sum_up(edges, outcomes, &mut kept);
+    }
+    let day = Day::of(ctx.at.0).0;
+    let rows_max = ctx.limits.history_rows_max;
+    for sums in kept {
+        if let Some(slot) = platform.shared.slot(sums.account.0) {
+            slot.history.add(day, Cause::Organic, sums.came, sums.went, rows_max);
+            slot.history.add(day, Cause::Backfill, sums.backfilled, 0, rows_max);
+        }
+    }
+}
+
+/// Counts who came and went, event by event. `kept` is sorted by account.
+fn sum_up(edges: &[Edge], outcomes: &[EdgeOutcome], kept: &mut [Sums]) {
     for (edge, outcome) in edges.iter().zip(outcomes) {
         if !matches!(outcome, EdgeOutcome::Inserted | EdgeOutcome::Removed) {
             continue;
@@ -193,18 +214,12 @@ fn keep_history(
             (_, Op::Follow | Op::Unfollow) => sums.came += 1,
         }
     }
-    let day = Day::of(ctx.at.0).0;
-    let rows_max = ctx.limits.history_rows_max;
-    for sums in kept {
-        if let Some(slot) = platform.shared.slot(sums.account.0) {
-            slot.history.add(day, Cause::Organic, sums.came, sums.went, rows_max);
-            slot.history.add(day, Cause::Backfill, sums.backfilled, 0, rows_max);
-        }
-    }
 }
 
 struct Sums {
     account: AccountNo,
+    /// How much the count rose.
+    more: u32,
     came: u32,
     backfilled: u32,
     went: u32,

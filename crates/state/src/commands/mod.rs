@@ -5,6 +5,7 @@
 
 use crate::edge_batch::EdgeBatch;
 use crate::ids::PlatformId;
+use crate::reader::Reader;
 
 pub mod activate_pack;
 pub mod answer;
@@ -100,6 +101,16 @@ impl Command {
             Command::Leave(c) => Some(&c.platform),
             Command::SightRegion(c) => Some(&c.platform),
             Command::Tick => None,
+        }
+    }
+
+    /// Works out on the calling thread what the writer would have to otherwise, as far as that can be done before the
+    /// command's turn. Makes no difference to the outcome, only to who waits.
+    pub fn prepare(&mut self, reader: &Reader) {
+        if let Command::Edges(batch) = self
+            && let Some(platform) = reader.platform_shared(batch.platform())
+        {
+            batch.prepare(&platform);
         }
     }
 

@@ -125,10 +125,27 @@ pub struct Snapshots {
     content: Arc<Mutex<BTreeMap<u64, Vec<u8>>>>,
 }
 
-impl crate::Snapshots for Snapshots {
-    fn save(&self, position: u64, bytes: &[u8]) -> Result<(), Error> {
-        lock(&self.content).insert(position, bytes.to_vec());
+struct Saving {
+    to: Snapshots,
+    position: u64,
+    bytes: Vec<u8>,
+}
+
+impl crate::Saving for Saving {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), Error> {
+        lock(&self.to.content).insert(self.position, self.bytes);
+        Ok(())
+    }
+}
+
+impl crate::Snapshots for Snapshots {
+    fn begin(&self, position: u64) -> Result<Box<dyn crate::Saving>, Error> {
+        Ok(Box::new(Saving { to: self.clone(), position, bytes: Vec::new() }))
     }
 
     fn load_latest(&self) -> Result<Option<(u64, Vec<u8>)>, Error> {

@@ -1,0 +1,159 @@
+//! Saving: a moment is pinned in little time, then written by whoever has time.
+
+use std::sync::Arc;
+
+use super::bytes::{put_i64, put_varint};
+use super::frame::{Kind, Out};
+use super::pin::PinnedSets;
+use super::{column, facts, sets};
+use crate::attributes::Bits;
+use crate::horizon::Stamp;
+use crate::kept::Kept;
+use crate::shared::Shared;
+use crate::{Attribute, Engine, FollowerSet, Limits};
+
+/// Accounts whose sets are taken at once.
+const TAKEN: u32 = 4096;
+
+/// The whole state at the moment it was pinned, to be saved on any thread while the engine goes on.
+///
+/// As long as it lives the engine keeps the sets it replaces, once an account: save it and let it go.
+#[derive(Debug)]
+pub struct Pinned {
+    shared: Arc<Shared>,
+    /// `None` when nothing can change meanwhile.
+    sets: Option<PinnedSets>,
+    accounts: u32,
+    clock: i64,
+    limits: Limits,
+    attributes: Vec<(Attribute, Bits)>,
+    /// In no order.
+    horizon: Vec<(u64, Stamp)>,
+    floor: i64,
+    filters: Vec<(u32, Vec<Kept>)>,
+    removals: Vec<(u32, i64)>,
+}
+
+impl Engine {
+    /// Appends the whole state to `out`; the same state always gives the same bytes.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        let saved = self.view(None).save(&mut |bytes| {
+            out.extend_from_slice(bytes);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        match saved {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+
+    /// Pins the state as it is now, to be saved while the engine goes on.
+    ///
+    /// Takes time for what recent events, attributes, filters and removals need, none for the sets.
+    pub fn pin(&mut self) -> Pinned {
+        let accounts = self.shared.accounts();
+        let sets = self.sets.pins().pin(accounts);
+        self.view(Some(sets))
+    }
+
+    fn view(&self, sets: Option<PinnedSets>) -> Pinned {
+        let attributes = Attribute::ALL.into_iter();
+        Pinned {
+            shared: Arc::clone(&self.shared),
+            sets,
+            accounts: self.shared.accounts(),
+            clock: self.clock,
+            limits: self.limits.clone(),
+            attributes: attributes.map(|which| (which, self.shared.attributes.bits(which))).collect(),
+            horizon: self.horizon.live(),
+            floor: self.horizon.floor(),
+            filters: self.kept.iter().map(|(who, filters)| (who, filters.to_vec())).collect(),
+            removals: self.removed.iter().collect(),
+        }
+    }
+}
+
+impl Pinned {
+    /// Gives the bytes of the whole state to `sink`, piece by piece; the same state always gives the same bytes.
+    ///
+    /// # Errors
+    /// The first one of `sink`.
+    pub fn save<E>(mut self, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut out = Out::open(sink)?;
+        out.begin(Kind::Head)?;
+        put_varint(out.payload(), u64::from(self.accounts));
+        for number in [self.clock, self.limits.horizon_ms, self.limits.future_ms, self.limits.undo_ms] {
+            put_i64(out.payload(), number);
+        }
+        let following = self.save_sets(&mut out)?;
+        for part in following.chunks(column::COLUMN) {
+            out.item(Kind::Following)?;
+            column::put(out.payload(), part);
+        }
+        drop(following);
+        // The sets are saved: the engine need not keep any.
+        self.sets = None;
+        for (attribute, bits) in &self.attributes {
+            for (at, chunk) in bits.chunks() {
+                out.item(Kind::Attributes)?;
+                out.payload().push(attribute.number());
+                facts::put_chunk(out.payload(), at, chunk);
+            }
+        }
+        self.horizon.sort_unstable_by_key(|(key, _)| *key);
+        for (key, stamp) in &self.horizon {
+            out.item(Kind::Horizon)?;
+            facts::put_stamp(out.payload(), *key, *stamp, self.floor);
+        }
+        let mut room = sets::Room::default();
+        for (who, filters) in &self.filters {
+            for kept in filters {
+                out.item(Kind::Filters)?;
+                facts::put_kept(out.payload(), *who, kept, &mut room);
+            }
+        }
+        for (who, at) in &self.removals {
+            out.item(Kind::Removals)?;
+            put_varint(out.payload(), u64::from(*who));
+            put_i64(out.payload(), *at);
+        }
+        out.begin(Kind::End)?;
+        out.close()
+    }
+
+    /// Saves every set, and gives how many each account follows: counted here, so that it cannot differ.
+    fn save_sets<E>(&self, out: &mut Out<'_, E>) -> Result<Vec<u32>, E> {
+        let mut following = vec![0u32; self.accounts as usize];
+        let mut room = sets::Room::default();
+        let mut taken = Vec::new();
+        let mut before = 0;
+        for until in (0..self.accounts).step_by(TAKEN as usize).map(|from| from.saturating_add(TAKEN)) {
+            self.take(until, &mut taken);
+            for (who, set) in taken.drain(..) {
+                if out.item(Kind::Sets)? {
+                    before = 0;
+                }
+                put_varint(out.payload(), u64::from(who - before));
+                before = who;
+                sets::put_framed(out, &set, &mut room)?;
+                for (follower, _) in set.iter() {
+                    if let Some(count) = following.get_mut(follower.0 as usize) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        Ok(following)
+    }
+
+    fn take(&self, until: u32, taken: &mut Vec<(u32, Arc<FollowerSet>)>) {
+        if let Some(sets) = &self.sets {
+            return sets.take(&self.shared, until, taken);
+        }
+        let from = until.saturating_sub(TAKEN);
+        let sets = (from..until.min(self.accounts))
+            .filter_map(|who| Some((who, self.shared.slot(who)?.load_full()?)));
+        taken.clear();
+        taken.extend(sets);
+    }
+}
