@@ -235,7 +235,7 @@ impl Sets {
     }
 
     /// The moments that are pinned.
-    pub(crate) fn pins(&mut self) -> &mut Pins {
-        &mut self.pins
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.pins
     }
 }

@@ -74,7 +74,10 @@ pub(crate) fn open_with(config: &Config, clock: Clock, limits: pipeline::Limits)
     if !data.join(RING_FILE).is_file() {
         bail!("`{0}` is not a data folder; make one with `nameplate init --data {0}`", data.display());
     }
-    let dir = DataDir::open(data, disk::Options::default())?;
+    // What is older than the newest snapshot is read, and verified, only if that one cannot be used: a start must not take
+    // as long as reading gigabytes does.
+    let options = disk::Options { verify_all: false, ..disk::Options::default() };
+    let dir = DataDir::open(data, options)?;
     let vault = Arc::new(Vault::open(Arc::new(dir.blobs()?), &opener(config)?, &data.join(RING_FILE))?);
     let parts = Parts {
         log: Box::new(dir.log()?),

@@ -4,6 +4,7 @@
 //! reader that resumes after a restart sees what it would have seen without one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use state::{Effect, EffectId};
 
@@ -24,7 +25,7 @@ pub struct EffectPage {
 #[derive(Debug)]
 pub(crate) struct Feed {
     kept_max: usize,
-    effects: VecDeque<Effect>,
+    effects: VecDeque<Arc<Effect>>,
     /// The newest effect that is gone.
     dropped: Option<EffectId>,
 }
@@ -47,13 +48,14 @@ impl Feed {
             if self.effects.len() == self.kept_max {
                 self.dropped = self.effects.pop_front().map(|effect| effect.id);
             }
-            self.effects.push_back(effect);
+            self.effects.push_back(Arc::new(effect));
         }
     }
 
     pub(crate) fn after(&self, cursor: Option<EffectId>, limit: usize) -> EffectPage {
         let start = cursor.map_or(0, |cursor| self.effects.partition_point(|effect| effect.id <= cursor));
-        let effects: Vec<Effect> = self.effects.iter().skip(start).take(limit).cloned().collect();
+        let effects: Vec<Effect> =
+            self.effects.iter().skip(start).take(limit).map(|effect| Effect::clone(effect)).collect();
         EffectPage {
             next: effects.last().map(|effect| effect.id).or(cursor),
             complete: start + effects.len() == self.effects.len(),
@@ -62,11 +64,8 @@ impl Feed {
         }
     }
 
-    pub(crate) fn dropped(&self) -> Option<EffectId> {
-        self.dropped
-    }
-
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Effect> {
-        self.effects.iter()
+    /// All of it as it is now: the newest effect that is gone, and those that are there.
+    pub(crate) fn pin(&self) -> (Option<EffectId>, Vec<Arc<Effect>>) {
+        (self.dropped, self.effects.iter().cloned().collect())
     }
 }

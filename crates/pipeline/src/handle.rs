@@ -46,6 +46,8 @@ pub(crate) enum Message {
     Command(Submitted),
     /// Save a snapshot now and say where.
     Snapshot(oneshot::Sender<Result<u64, SubmitError>>),
+    /// The snapshot that was being saved is over.
+    Saved,
     /// Take no more commands.
     Stop,
 }
@@ -130,7 +132,7 @@ impl Handle {
         self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
         match message {
             Message::Command(submitted) => Err((error, submitted)),
-            Message::Snapshot(_) | Message::Stop => Ok(()),
+            Message::Snapshot(_) | Message::Saved | Message::Stop => Ok(()),
         }
     }
 
@@ -235,7 +237,7 @@ impl Handle {
         self.shared.queued_bytes.load(Ordering::Acquire)
     }
 
-    /// Saves a snapshot now and gives its position. For threads, not for async code.
+    /// Saves a snapshot of now and gives its position once it is durable. For threads, not for async code.
     ///
     /// # Errors
     /// `Stopped`, or `Unknown` with what failed when it could not be saved; the state is as before.

@@ -13,6 +13,7 @@
 //! | `effects.rs` | the bounded feed of what the outside must be told |
 //! | `identity.rs`, `forget.rs` | sealing before the log, destroying keys after it |
 //! | `record.rs`, `snapshot.rs` | bytes of an entry and of a snapshot |
+//! | `saver.rs` | snapshots, saved while the writer goes on |
 //! | `crash.rs` | places where tests let the process die |
 
 mod append;
@@ -27,6 +28,7 @@ mod identity;
 mod limits;
 mod open;
 mod record;
+mod saver;
 mod snapshot;
 mod writer;
 

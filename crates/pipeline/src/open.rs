@@ -3,12 +3,12 @@
 //! A snapshot that does not load is passed over for an older one; the log reaches back to the oldest that is kept.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use state::Machine;
+use state::{Entry, Machine};
 use storage::{CommandLog, Snapshots};
 use tokio::sync::watch;
 
@@ -19,6 +19,7 @@ use crate::error::OpenError;
 use crate::forget::{Forget, Forgetter, Order, Pending};
 use crate::handle::{Handle, Shared};
 use crate::limits::Limits;
+use crate::saver::Saver;
 use crate::writer::{SinceSnapshot, Writer};
 use crate::{apply, record, snapshot};
 
@@ -80,7 +81,13 @@ impl Pipeline {
         let started = Instant::now();
         let Parts { log, snapshots, keys, clock, state_limits } = parts;
         let recovered = recover(&limits, &*log, &*snapshots, state_limits, progress)?;
-        recovered.machine.check().map_err(|broken| OpenError::Broken { why: broken.to_string() })?;
+        // Loading has looked at every set, and a walk over all of them again takes longer than everything else here.
+        let checked = if cfg!(debug_assertions) {
+            recovered.machine.check()
+        } else {
+            recovered.machine.check_records()
+        };
+        checked.map_err(|broken| OpenError::Broken { why: broken.to_string() })?;
 
         let forgotten = recovered.pending.list().len();
         let forgetter = Forgetter::start(keys, recovered.pending.clone(), limits.forget_retry)?;
@@ -101,7 +108,8 @@ impl Pipeline {
         let writer = Writer {
             machine: recovered.machine,
             log: LogAt::new(log),
-            snapshots,
+            saver: Saver::new(snapshots, limits.snapshots_kept),
+            waiting: <[Vec<_>; 2]>::default(),
             ticks: limits.tick_every.filter(|_| clock.runs()),
             stamper: Stamper::new(clock, recovered.last_ms),
             limits,
@@ -185,20 +193,65 @@ fn recover(
     if last < start {
         return Err(OpenError::LogEndsEarly { last, snapshot: start });
     }
-    for record in log.read_from(start + 1)? {
-        let (position, record) = record?;
-        if position != recovered.machine.position() + 1 {
-            return Err(OpenError::Entry { position, why: "the positions have a gap".into() });
+    let records = log.read_from(start + 1)?;
+    // Reading and decoding go on beside applying, which alone decides how long it takes.
+    std::thread::scope(|scope| {
+        let (give, take) = sync_channel(READ_AHEAD);
+        scope.spawn(move || decode(records, start + 1, &give));
+        for group in take {
+            for (entry, bytes) in group? {
+                recovered.last_ms = entry.at.0;
+                apply::apply(&mut recovered.machine, &recovered.pending, &entry);
+                recovered.feed.extend(recovered.machine.take_effects());
+                recovered.since_snapshot.entries += 1;
+                recovered.since_snapshot.bytes += bytes;
+                progress(recovered.since_snapshot.entries, last - start);
+            }
         }
-        let entry = record::decode(position, &record).map_err(|why| OpenError::Entry { position, why })?;
-        recovered.last_ms = entry.at.0;
-        apply::apply(&mut recovered.machine, &recovered.pending, &entry);
-        recovered.feed.extend(recovered.machine.take_effects());
-        recovered.since_snapshot.entries += 1;
-        recovered.since_snapshot.bytes += record.len() as u64;
-        progress(recovered.since_snapshot.entries, last - start);
+        Ok(recovered)
+    })
+}
+
+/// Groups of entries that are decoded before they are needed.
+const READ_AHEAD: usize = 8;
+/// Entries of such a group at most, and their bytes, unless one entry alone is larger.
+const GROUP_ENTRIES: usize = 512;
+const GROUP_BYTES: u64 = 1 << 20;
+
+type Decoded = Result<Vec<(Entry, u64)>, OpenError>;
+
+/// Reads and decodes ahead of who applies. Ends at the first error, or when nobody listens any more.
+fn decode(records: storage::Records, first: u64, give: &SyncSender<Decoded>) {
+    let mut group = Vec::new();
+    let mut bytes = 0;
+    for (expected, record) in (first..).zip(records) {
+        let entry = record.map_err(OpenError::from).and_then(|(position, record)| {
+            let failed = |why| OpenError::Entry { position, why };
+            if position != expected {
+                return Err(failed("the positions have a gap".into()));
+            }
+            let entry = record::decode(position, &record).map_err(failed)?;
+            Ok((entry, record.len() as u64))
+        });
+        match entry {
+            Ok((entry, size)) => {
+                bytes += size;
+                group.push((entry, size));
+            }
+            Err(error) => {
+                // What came before it is applied first, as if there were no reading ahead.
+                let _ = give.send(Ok(group)).and_then(|()| give.send(Err(error)));
+                return;
+            }
+        }
+        if group.len() >= GROUP_ENTRIES || bytes >= GROUP_BYTES {
+            bytes = 0;
+            if give.send(Ok(std::mem::take(&mut group))).is_err() {
+                return;
+            }
+        }
     }
-    Ok(recovered)
+    let _ = give.send(Ok(group));
 }
 
 /// The state of the newest snapshot that loads, or an empty one.
@@ -210,7 +263,10 @@ fn load(
     let mut passed_over = Vec::new();
     for position in snapshots.list()?.into_iter().rev() {
         let loaded = match snapshots.load(position) {
-            Ok(Some(bytes)) => snapshot::decode(&bytes, state_limits.clone(), limits.effects_kept_max),
+            Ok(Some(bytes)) => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                snapshot::decode(&bytes, state_limits.clone(), limits.effects_kept_max, threads)
+            }
             Ok(None) => continue,
             Err(error) => Err(error.to_string()),
         };

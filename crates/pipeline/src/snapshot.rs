@@ -5,12 +5,14 @@
 
 mod effect;
 
-use state::{EffectId, HolderId, Machine, PlatformId};
+use std::sync::Arc;
+
+use state::{Effect, EffectId, HolderId, Machine, PlatformId};
 
 use crate::effects::Feed;
 use crate::forget::Holder;
 
-const MAGIC: &[u8; 8] = b"npstate\x01";
+const MAGIC: &[u8; 8] = b"npstate\x02";
 
 /// The parts of a snapshot that was read.
 #[derive(Debug)]
@@ -20,39 +22,63 @@ pub(crate) struct Loaded {
     pub(crate) pending: Vec<Holder>,
 }
 
-/// The bytes of a snapshot.
-pub(crate) fn encode(machine: &Machine, feed: &Feed, pending: &[Holder]) -> Vec<u8> {
-    let mut out = MAGIC.to_vec();
-    put_count(&mut out, pending.len());
-    for (platform, holder) in pending {
-        put_text(&mut out, platform.as_str());
-        put_text(&mut out, holder.as_str());
+/// What a snapshot says, at the moment it was pinned.
+pub(crate) struct Pinned {
+    pending: Vec<Holder>,
+    dropped: Option<EffectId>,
+    effects: Vec<Arc<Effect>>,
+    machine: state::Pinned,
+}
+
+impl Pinned {
+    pub(crate) fn of(machine: &mut Machine, feed: &Feed, pending: Vec<Holder>) -> Self {
+        let (dropped, effects) = feed.pin();
+        Self { pending, dropped, effects, machine: machine.pin() }
     }
-    match feed.dropped() {
-        None => out.push(0),
-        Some(id) => {
-            out.push(1);
-            out.extend_from_slice(&id.position.to_le_bytes());
-            out.extend_from_slice(&id.index.to_le_bytes());
+
+    /// The position whose state it is.
+    pub(crate) fn position(&self) -> u64 {
+        self.machine.position()
+    }
+
+    /// Gives the bytes to `sink`, piece by piece.
+    pub(crate) fn save<E>(self, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut out = MAGIC.to_vec();
+        put_count(&mut out, self.pending.len());
+        for (platform, holder) in &self.pending {
+            put_text(&mut out, platform.as_str());
+            put_text(&mut out, holder.as_str());
         }
+        match self.dropped {
+            None => out.push(0),
+            Some(id) => {
+                out.push(1);
+                out.extend_from_slice(&id.position.to_le_bytes());
+                out.extend_from_slice(&id.index.to_le_bytes());
+            }
+        }
+        put_count(&mut out, self.effects.len());
+        for each in &self.effects {
+            effect::put(&mut out, each);
+        }
+        sink(&out)?;
+        self.machine.save(sink)
     }
-    let effects = feed.iter();
-    put_count(&mut out, effects.len());
-    for each in effects {
-        effect::put(&mut out, each);
-    }
-    machine.save(&mut out);
-    out
 }
 
 /// Reads a snapshot back.
 ///
 /// # Errors
 /// A sentence on what is wrong with the bytes.
-pub(crate) fn decode(bytes: &[u8], limits: state::Limits, effects_kept_max: usize) -> Result<Loaded, String> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: state::Limits,
+    effects_kept_max: usize,
+    threads: usize,
+) -> Result<Loaded, String> {
     let mut cut = Cut(bytes.strip_prefix(MAGIC).ok_or("it is not a snapshot of this version")?);
     let parts = read_parts(&mut cut).ok_or("it is cut off or damaged before the state")?;
-    let machine = Machine::load(cut.0, limits).map_err(|error| error.to_string())?;
+    let machine = Machine::load_with(cut.0, limits, threads).map_err(|error| error.to_string())?;
     let (pending, dropped, effects) = parts;
     Ok(Loaded { machine, feed: Feed::restore(effects_kept_max, dropped, effects), pending })
 }

@@ -10,7 +10,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use state::{Command, Entry, Machine, Millis};
-use storage::Snapshots;
 use tokio::sync::{oneshot, watch};
 
 use crate::append::{Appending, Group, LogAt};
@@ -20,12 +19,13 @@ use crate::error::SubmitError;
 use crate::forget::Forgetter;
 use crate::handle::{Message, Shared, Submitted};
 use crate::limits::Limits;
+use crate::saver::Saver;
 use crate::{apply, record, snapshot};
 
 pub(crate) struct Writer {
     pub(crate) machine: Machine,
     pub(crate) log: LogAt,
-    pub(crate) snapshots: Arc<dyn Snapshots>,
+    pub(crate) saver: Saver,
     pub(crate) stamper: Stamper,
     /// Whether ticks are logged without being asked for.
     pub(crate) ticks: Option<Duration>,
@@ -34,6 +34,8 @@ pub(crate) struct Writer {
     pub(crate) applied: watch::Sender<u64>,
     pub(crate) forgetter: Forgetter,
     pub(crate) since_snapshot: SinceSnapshot,
+    /// Who waits for the snapshot that is being saved, and who for the next one.
+    pub(crate) waiting: [Vec<SnapshotReply>; 2],
 }
 
 /// What was logged since the last snapshot.
@@ -43,7 +45,7 @@ pub(crate) struct SinceSnapshot {
     pub(crate) bytes: u64,
 }
 
-type SnapshotReply = oneshot::Sender<Result<u64, SubmitError>>;
+pub(crate) type SnapshotReply = oneshot::Sender<Result<u64, SubmitError>>;
 
 /// A durable group below this many bytes is applied before anything else is looked at: handing the next append to
 /// another thread takes longer than that.
@@ -59,7 +61,7 @@ struct Batch {
 }
 
 impl Writer {
-    /// Runs until it is told to stop or an append fails, then saves a snapshot and waits for the forgetter.
+    /// Runs until it is told to stop or an append fails, then waits for a snapshot and for the forgetter.
     pub(crate) fn run(mut self, inbox: Receiver<Message>) {
         let mut tick_at = self.ticks.map(|every| Instant::now() + every);
         // In the log and not applied yet.
@@ -86,24 +88,26 @@ impl Writer {
                 }
             }
             let stop = batch.stop;
-            if stop || self.snapshot_is_due() || !batch.snapshots.is_empty() {
+            self.waiting[1].extend(batch.snapshots);
+            if stop || self.snapshot_is_due() || !self.waiting[1].is_empty() {
                 self.apply(std::mem::take(&mut durable));
             }
-            if self.snapshot_is_due() || !batch.snapshots.is_empty() {
-                let saved = self.save_snapshot();
-                for reply in batch.snapshots {
-                    let _ = reply.send(saved.clone());
-                }
+            self.end_snapshot(false);
+            if !self.saver.is_running() && (self.snapshot_is_due() || !self.waiting[1].is_empty()) {
+                self.begin_snapshot();
             }
             if stop {
                 let _ = self.shared.stopped.set(Arc::from("the server is shutting down"));
-                if self.limits.snapshot_at_close && self.since_snapshot.entries > 0 {
+                self.end_snapshot(true);
+                let last = self.limits.snapshot_at_close && self.since_snapshot.entries > 0;
+                if last || !self.waiting[1].is_empty() {
                     // A failure is logged inside; the log alone is enough to start again.
-                    let _ = self.save_snapshot();
+                    self.begin_snapshot();
                 }
                 break;
             }
         }
+        self.end_snapshot(true);
         self.refuse_the_rest(&inbox);
         self.forgetter.stop();
     }
@@ -208,7 +212,7 @@ impl Writer {
                 Message::Snapshot(reply) => {
                     let _ = reply.send(Err(self.shared.why_stopped()));
                 }
-                Message::Command(_) | Message::Stop => {}
+                Message::Command(_) | Message::Saved | Message::Stop => {}
             }
         }
     }
@@ -218,48 +222,45 @@ impl Writer {
             || self.since_snapshot.bytes >= self.limits.snapshot_bytes
     }
 
-    /// Saves the state and trims the log behind the oldest kept snapshot.
-    ///
-    /// The writer waits meanwhile. A failure is no reason to stop: the log has everything, only a restart is longer.
-    fn save_snapshot(&mut self) -> Result<u64, SubmitError> {
-        let position = self.machine.position();
+    /// Pins the state and has it saved while this thread goes on. The writer waits for the pinning alone.
+    fn begin_snapshot(&mut self) {
         let started = Instant::now();
-        let bytes = {
+        let pending = self.shared.pending.list();
+        let pinned = {
             let feed = self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner);
-            snapshot::encode(&self.machine, &feed, &self.shared.pending.list())
+            snapshot::Pinned::of(&mut self.machine, &feed, pending)
         };
         // Counted from here even when it fails, so that a full disk is not asked again at every command.
         self.since_snapshot = SinceSnapshot::default();
-        crash::here(CrashPoint::BeforeSnapshot);
-        let saved = self.snapshots.save(position, &bytes).and_then(|()| {
-            crash::here(CrashPoint::AfterSnapshot);
-            self.trim()
-        });
-        let save_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match saved {
-            Ok(()) => {
-                tracing::info!(position, bytes = bytes.len(), save_ms, "snapshot saved");
-                Ok(position)
-            }
-            Err(error) => {
-                tracing::error!(%error, position, "snapshot failed, the log is kept whole");
-                Err(SubmitError::Unknown(Arc::from(error.to_string())))
-            }
-        }
+        let [now, next] = &mut self.waiting;
+        now.append(next);
+        self.saver.begin(pinned, self.shared.commands.clone());
+        let pause_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(position = self.machine.position(), pause_us, "snapshot begun");
     }
 
-    fn trim(&mut self) -> Result<(), storage::Error> {
-        self.snapshots.prune(self.limits.snapshots_kept)?;
-        // Kept entries start behind the oldest snapshot that is still there, so any of them can be started from.
-        // A single one could turn out broken, and then only the whole log helps.
-        let kept = self.snapshots.list()?;
-        if let (Some(oldest), true) = (kept.first(), kept.len() >= self.limits.snapshots_kept.max(2)) {
-            if let Some(log) = self.log.here() {
-                log.trim_before(oldest + 1)?;
+    /// Trims the log behind the oldest kept snapshot and answers, if the snapshot that was being saved is over; with
+    /// `wait`, once it is. A failure is no reason to stop: the log has everything, only a restart is longer.
+    fn end_snapshot(&mut self, wait: bool) {
+        let Some((position, saved)) = self.saver.finish(wait) else { return };
+        let ended = saved.and_then(|saved| {
+            if let Some(position) = saved.trim_before {
+                if let Some(log) = self.log.here() {
+                    log.trim_before(position).map_err(|error| Arc::from(error.to_string()))?;
+                }
+                crash::here(CrashPoint::AfterTrim);
             }
-            crash::here(CrashPoint::AfterTrim);
+            let save_ms = u64::try_from(saved.took.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(position, bytes = saved.bytes, save_ms, "snapshot saved");
+            Ok(position)
+        });
+        if let Err(why) = &ended {
+            tracing::error!(error = %why, position, "snapshot failed, the log is kept whole");
         }
-        Ok(())
+        for reply in self.waiting[0].drain(..) {
+            // Nobody may be waiting any more.
+            let _ = reply.send(ended.clone().map_err(SubmitError::Unknown));
+        }
     }
 }
 
@@ -271,6 +272,8 @@ impl Batch {
                 self.commands.push(submitted);
             }
             Message::Snapshot(reply) => self.snapshots.push(reply),
+            // It woke the writer, which looks anyway.
+            Message::Saved => {}
             Message::Stop => self.stop = true,
         }
     }

@@ -48,6 +48,13 @@ impl Column {
     }
 }
 
+/// An id that was saved.
+#[derive(Debug)]
+pub(crate) enum LoadedId {
+    Number(u64),
+    Text(Box<str>),
+}
+
 /// Ids and numbers of one platform.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -245,6 +252,93 @@ impl Directory {
         Some(no)
     }
 
+    /// A directory that gives the numbers from 0 on to these ids, in order; `None` if one comes twice or is too much.
+    ///
+    /// Where ids lie in the index depends on the threads, what is found does not.
+    pub(crate) fn of(parts: Vec<Vec<LoadedId>>, threads: usize) -> Option<Self> {
+        let directory = Self::default();
+        let mut chunk: Vec<AtomicU64> = Vec::with_capacity(CHUNK);
+        let mut len = 0u32;
+        for id in parts.into_iter().flatten() {
+            let stored = match id {
+                LoadedId::Number(number) if number & TEXT == 0 => number,
+                LoadedId::Number(number) => TEXT | directory.texts.push(number.to_string().into()) as u64,
+                LoadedId::Text(text) => TEXT | directory.texts.push(text) as u64,
+            };
+            chunk.push(AtomicU64::new(stored));
+            if chunk.len() == CHUNK {
+                directory.ids.push(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)).into());
+            }
+            len = len.checked_add(1).filter(|len| *len < UNKNOWN)?;
+        }
+        if !chunk.is_empty() {
+            chunk.resize_with(CHUNK, || AtomicU64::new(0));
+            directory.ids.push(chunk.into());
+        }
+        directory.len.store(len, Ordering::Release);
+        let slots = (len as usize + 1).saturating_mul(4).div_ceil(3).next_power_of_two().max(SLOTS_MIN);
+        let index = Index::new(slots);
+        let each = len.div_ceil(u32::try_from(threads.max(1)).unwrap_or(1)).max(1);
+        let all_new = std::thread::scope(|scope| {
+            let parts: Vec<_> = (0..len)
+                .step_by(each as usize)
+                .map(|from| (from, from.saturating_add(each).min(len)))
+                .map(|(from, until)| {
+                    let (directory, index) = (&directory, &index);
+                    scope.spawn(move || directory.put_all(index, from, until))
+                })
+                .collect();
+            parts.into_iter().all(|part| part.join().unwrap_or(false))
+        });
+        directory.index.store(Arc::new(index));
+        all_new.then_some(directory)
+    }
+
+    /// Puts the ids of these numbers into an index that others fill too; false if one is there already.
+    ///
+    /// A first look at the slots of a good many comes before any use, so that the waits for memory overlap.
+    fn put_all(&self, index: &Index, from: u32, until: u32) -> bool {
+        const AT_ONCE: usize = 32;
+        let mask = index.slots.len() - 1;
+        let mut hashes = [0; AT_ONCE];
+        for first in (from..until).step_by(AT_ONCE) {
+            let numbers = first..until.min(first.saturating_add(AT_ONCE as u32));
+            let mut seen = 0;
+            for (no, place) in numbers.clone().zip(&mut hashes) {
+                let Some(key) = self.name(no) else { return false };
+                *place = hash(key);
+                seen |=
+                    index.slots.get(*place as usize & mask).map_or(0, |slot| slot.load(Ordering::Relaxed));
+            }
+            std::hint::black_box(seen);
+            for (no, hash) in numbers.zip(hashes) {
+                if !self.put_new(index, no, hash) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn put_new(&self, index: &Index, no: u32, hash: u64) -> bool {
+        let mask = index.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        let filled = (hash & 0xffff_ffff_0000_0000) | (u64::from(no) + 1);
+        while let Some(slot) = index.slots.get(at) {
+            let there = match slot.compare_exchange(0, filled, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(there) => there,
+            };
+            if there >> 32 == hash >> 32
+                && self.name(no).is_some_and(|key| self.is((there as u32).wrapping_sub(1), key))
+            {
+                return false;
+            }
+            at = (at + 1) & mask;
+        }
+        false
+    }
+
     fn rebuild(&self, slots: usize) {
         let index = Index::new(slots);
         for no in 0..self.len() {
@@ -330,6 +424,38 @@ mod tests {
             assert_eq!(found, [no as u32], "{text}");
         }
         assert_eq!(directory.intern(AccountKey::Text("bob"), keys.len() as u32), None);
+    }
+
+    #[test]
+    fn ids_that_were_saved_are_found_again() {
+        for threads in [1, 2, 7] {
+            let ids = |from: u64| {
+                (from..from + 40_000).map(|n| match n % 5 {
+                    0 => LoadedId::Text(format!("name-{n}").into()),
+                    1 => LoadedId::Number(u64::MAX - n),
+                    _ => LoadedId::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1),
+                })
+            };
+            let parts = || vec![ids(0).collect::<Vec<_>>(), Vec::new(), ids(40_000).collect()];
+            let loaded = Directory::of(parts(), threads).unwrap();
+            let grown = Directory::default();
+            for (no, id) in (0..).zip(ids(0).chain(ids(40_000))) {
+                let key = match &id {
+                    LoadedId::Number(number) => AccountKey::Number(*number),
+                    LoadedId::Text(text) => AccountKey::Text(text),
+                };
+                assert_eq!(loaded.find(key), Some(no));
+                assert_eq!(loaded.name(no), Some(key));
+                assert_eq!(grown.intern(key, u32::MAX), Some(no));
+            }
+            assert_eq!(loaded.find(AccountKey::Text("bob")), None);
+            assert_eq!(loaded.intern(AccountKey::Text("bob"), u32::MAX), Some(80_000));
+            assert_eq!(loaded.index.load().slots.len(), grown.index.load().slots.len());
+            let mut twice = parts();
+            twice[2].push(LoadedId::Text("name-5".into()));
+            assert!(Directory::of(twice, threads).is_none(), "one comes twice");
+        }
+        assert_eq!(Directory::of(Vec::new(), 2).unwrap().len(), 0);
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod prepared;
 mod promises;
 mod reader;
 pub mod record;
+mod registers;
 mod snapshot;
 mod state_hash;
 
@@ -75,3 +76,4 @@ pub use reader::{
     AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FollowerPage, Nameplate, PlatformRead,
     Reader, ShownField, WithheldField,
 };
+pub use snapshot::Pinned;

@@ -23,6 +23,8 @@ use crate::limits::Limits;
 use crate::outcome::{ItemOutcome, Refusal};
 use crate::packs::{Levels, PackInForce};
 use crate::reader::case_views;
+use crate::registers::Registers;
+use crate::snapshot::SlotPins;
 
 /// What readers of a platform see.
 #[derive(Debug)]
@@ -97,7 +99,9 @@ pub(crate) struct Platform {
     pub(crate) shared: Arc<PlatformShared>,
     pub(crate) engine: Engine,
     /// Per account: time of the newest attributes above their 16 bits, so that the larger number wins.
-    pub(crate) attributes: Vec<u64>,
+    pub(crate) attributes: Registers,
+    /// Snapshots that still have records to save.
+    pub(crate) slot_pins: SlotPins,
     pub(crate) event_ids: EventIds,
     pub(crate) left: BTreeSet<u32>,
     pub(crate) holders: Holders,
@@ -125,13 +129,24 @@ pub(crate) struct Scratch {
 
 impl Platform {
     pub(crate) fn new(id: PlatformId, title: Label, registered_at: Millis, engine: Engine) -> Self {
+        Self::with_accounts(id, title, registered_at, engine, Directory::default())
+    }
+
+    /// A platform whose accounts are known already.
+    pub(crate) fn with_accounts(
+        id: PlatformId,
+        title: Label,
+        registered_at: Millis,
+        engine: Engine,
+        directory: Directory,
+    ) -> Self {
         let mut nothing_known = AccountRecord::default();
         nothing_known.refresh_facts();
         let shared = PlatformShared {
             id,
             title,
             registered_at,
-            directory: Directory::default(),
+            directory,
             followers: engine.reader(),
             slot_of: Column::default(),
             slots: boxcar::Vec::new(),
@@ -142,7 +157,8 @@ impl Platform {
         Self {
             shared: Arc::new(shared),
             engine,
-            attributes: Vec::new(),
+            attributes: Registers::default(),
+            slot_pins: SlotPins::default(),
             event_ids: EventIds::default(),
             left: BTreeSet::new(),
             holders: Holders::default(),
@@ -194,9 +210,22 @@ impl Platform {
         self.shared.slots.get(place).expect("a slot that was just pushed")
     }
 
+    /// The slot of an account, made now if it has none; a snapshot that is being taken gets to see it as it is now.
+    fn slot_to_change(&self, no: u32) -> &Slot {
+        let slot = self.slot(no);
+        self.lay_aside(no, slot);
+        slot
+    }
+
+    fn lay_aside(&self, no: u32, slot: &Slot) {
+        if let Some(place) = self.shared.slot_of.get(no).checked_sub(1) {
+            self.slot_pins.lay_aside(place as usize, slot);
+        }
+    }
+
     /// Changes the record of an account and publishes it as a whole.
     pub(crate) fn change<T>(&self, no: u32, change: impl FnOnce(&mut AccountRecord) -> T) -> T {
-        let slot = self.slot(no);
+        let slot = self.slot_to_change(no);
         let mut record = slot.record.load().as_ref().clone();
         let result = change(&mut record);
         slot.record.store(Arc::new(record));
@@ -223,12 +252,15 @@ impl Platform {
         }
     }
 
-    /// The slot whose history the change belongs to, if the account has one or is large enough.
+    /// The slot whose history the change belongs to, if the account has one or is large enough. Whoever adds to a
+    /// history asks here first in the same entry: a snapshot that is being taken gets to see it as it was before.
     pub(crate) fn history_slot(&self, change: &CountChange, limits: &Limits) -> Option<&Slot> {
         if change.after.max(change.before) >= limits.history_from {
-            return Some(self.slot(change.account.0));
+            return Some(self.slot_to_change(change.account.0));
         }
-        self.shared.slot(change.account.0)
+        let slot = self.shared.slot(change.account.0)?;
+        self.lay_aside(change.account.0, slot);
+        Some(slot)
     }
 
     /// The facts of an account as a pack sees them now.
@@ -260,22 +292,18 @@ impl Platform {
     /// Attributes of an account, if they are newer than what is known.
     pub(crate) fn set_attributes(&mut self, no: u32, at: Millis, bits: u16) -> crate::account::Settled {
         use crate::account::Settled;
-        let place = no as usize;
-        if self.attributes.len() <= place {
-            self.attributes.resize(place + 1, 0);
-        }
-        let Some(register) = self.attributes.get_mut(place) else { return Settled::Older };
+        let register = self.attributes.get(no);
         // Times before 1970 count as 1970; plus one, so that 0 means never set.
         let time = u64::try_from(at.0.saturating_add(1)).unwrap_or(1).clamp(1, (1 << 48) - 1);
         let packed = (time << 16) | u64::from(bits);
-        if packed == *register {
+        if packed == register {
             return Settled::Same;
         }
-        if packed < *register {
+        if packed < register {
             return Settled::Older;
         }
-        let changed = (*register as u16) ^ bits;
-        *register = packed;
+        let changed = (register as u16) ^ bits;
+        self.attributes.set(no, packed);
         for attribute in Attribute::ALL {
             if changed & (1 << attribute.number()) != 0 {
                 self.engine.set_attribute(AccountNo(no), attribute, bits & (1 << attribute.number()) != 0);

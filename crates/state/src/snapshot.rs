@@ -1,106 +1,116 @@
 //! The whole state as bytes, and back.
 //!
 //! The same log gives the same bytes on every machine: everything is written in the order of its ids or numbers. The
-//! layout belongs to this version of the software; a state can always be had from the log again. Whoever finds the
-//! bytes damaged is told so, never given half a state: a BLAKE3 hash stands at the end.
+//! layout belongs to this version of the software (`docs/formats/state.md`); a state can always be had from the log again.
+//! Whoever finds the bytes damaged is told so, never given half a state: every piece has its own checksum.
+
+mod frame;
+mod load;
+mod packed;
+mod pin;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
-use followers::Engine;
 use policy::FieldSet;
+
+use frame::{Kind, Out};
+use pin::PinnedPlatform;
 
 use crate::account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
 use crate::case::{Case, ConsentGiven, Move, Status};
 use crate::effect::MoveReason;
-use crate::event_ids::EventIds;
 use crate::history::History;
-use crate::ids::{Code, HolderId, KeyId, Label, RegionName, Roles};
+use crate::ids::{AccountKey, Code, HolderId, KeyId, Label, RegionName, Roles};
 use crate::limits::Limits;
-use crate::machine::{LoadError, Machine};
+use crate::machine::Machine;
 use crate::packs::PackInForce;
 use crate::platform::{Platform, PlatformShared, Slot};
 use crate::reader::ApiKey;
 use crate::record::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint};
 use crate::record::v1::{
-    account, actor, class, class_number, country, field, holder_kind, holder_kind_number, id, millis,
-    platform, put_account, put_actor, put_country, put_field, put_millis, put_rule, put_topics, rule,
-    standing, standing_number, topics,
+    actor, class, class_number, country, field, holder_kind, holder_kind_number, id, millis, platform,
+    put_account, put_actor, put_country, put_field, put_millis, put_rule, put_topics, rule, standing,
+    standing_number, topics,
 };
 
+pub(crate) use pin::SlotPins;
+
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 1;
-const HASH: usize = 32;
+const VERSION: u16 = 2;
+
+/// Accounts whose ids are in one piece.
+const IDS: usize = 1 << 16;
+
+/// The whole state at the moment it was pinned, to be saved on any thread while the machine goes on.
+///
+/// As long as it lives the machine keeps what it replaces, once each: save it and let it go.
+#[derive(Debug)]
+pub struct Pinned {
+    position: u64,
+    head: Vec<u8>,
+    platforms: Vec<PinnedPlatform>,
+}
 
 impl Machine {
     /// Appends the whole state to `out`; the same log always gives the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
-        put_limits(out, &self.limits);
-        put_varint(out, self.position);
-        put_millis(out, &self.clock);
-        let keys = self.shared.keys.load();
-        put_varint(out, keys.len() as u64);
-        for key in keys.values() {
-            put_key(out, key);
+        let saved = self.pinned().save(&mut |bytes| {
+            out.extend_from_slice(bytes);
+            Ok::<(), Infallible>(())
+        });
+        match saved {
+            Ok(()) => {}
+            Err(never) => match never {},
         }
-        put_varint(out, self.platforms.len() as u64);
-        for platform in self.platforms.values() {
-            put_platform(out, platform);
-        }
-        let hash = blake3::hash(out.get(start..).unwrap_or_default());
-        out.extend_from_slice(hash.as_bytes());
     }
 
-    /// The machine that [`Machine::save`] wrote.
+    /// Pins the state as it is now, to be saved while the machine goes on.
+    pub fn pin(&mut self) -> Pinned {
+        self.platforms.values_mut().for_each(|platform| platform.event_ids.join());
+        self.pinned()
+    }
+
+    fn pinned(&self) -> Pinned {
+        let mut head = Vec::new();
+        put_limits(&mut head, &self.limits);
+        put_varint(&mut head, self.position);
+        put_millis(&mut head, &self.clock);
+        let keys = self.shared.keys.load();
+        put_varint(&mut head, keys.len() as u64);
+        for key in keys.values() {
+            put_key(&mut head, key);
+        }
+        put_varint(&mut head, self.platforms.len() as u64);
+        let platforms = self.platforms.values().map(PinnedPlatform::of).collect();
+        Pinned { position: self.position, head, platforms }
+    }
+}
+
+impl Pinned {
+    /// The position whose state it is.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Gives the bytes of the whole state to `sink`, piece by piece; the same log always gives the same bytes.
     ///
     /// # Errors
-    /// Bytes that are not a saved state, are damaged, or were saved under other limits.
-    pub fn load(bytes: &[u8], limits: Limits) -> Result<Self, LoadError> {
-        if !bytes.starts_with(MAGIC) {
-            return Err(LoadError::NotAState);
+    /// The first one of `sink`.
+    pub fn save<E>(self, sink: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        sink(MAGIC)?;
+        sink(&VERSION.to_le_bytes())?;
+        let mut out = Out::new(sink);
+        out.begin(Kind::Head)?.extend_from_slice(&self.head);
+        for platform in self.platforms {
+            platform.save(&mut out)?;
         }
-        let (body, hash) = bytes
-            .len()
-            .checked_sub(HASH)
-            .and_then(|at| bytes.split_at_checked(at))
-            .ok_or(LoadError::Damaged("its end: it is cut off"))?;
-        if blake3::hash(body).as_bytes().as_slice() != hash {
-            return Err(LoadError::Damaged("an unknown place: the hash at its end does not fit"));
-        }
-        let mut bytes = Bytes::new(body);
-        bytes.take(MAGIC.len());
-        let version = bytes.array().map(u16::from_le_bytes).ok_or(LoadError::Damaged("its version"))?;
-        if version != VERSION {
-            return Err(LoadError::UnknownVersion(version));
-        }
-        let mut expected = Vec::new();
-        put_limits(&mut expected, &limits);
-        if bytes.take(expected.len()) != Some(&expected) {
-            return Err(LoadError::OtherLimits);
-        }
-        let mut machine = Machine::new(limits);
-        machine.position = bytes.varint().ok_or(LoadError::Damaged("its position"))?;
-        machine.clock = millis(&mut bytes).ok_or(LoadError::Damaged("its clock"))?;
-        let mut keys = BTreeMap::new();
-        for key in bytes.list(key).ok_or(LoadError::Damaged("its keys"))? {
-            keys.insert(key.id.clone(), Arc::new(key));
-        }
-        machine.shared.keys.store(Arc::new(keys));
-        for _ in 0..bytes.count().ok_or(LoadError::Damaged("its platforms"))? {
-            let platform = load_platform(&mut bytes, &machine)?;
-            machine.add_platform(platform);
-        }
-        if !bytes.is_empty() {
-            return Err(LoadError::Damaged("its end: something follows"));
-        }
-        machine.shared.clock.store(machine.clock.0, Ordering::Release);
-        machine.shared.applied.store(machine.position, Ordering::Release);
-        Ok(machine)
+        out.begin(Kind::End)?;
+        out.close()
     }
 }
 
@@ -163,26 +173,37 @@ fn key(b: &mut Bytes<'_>) -> Option<ApiKey> {
     })
 }
 
-fn put_platform(out: &mut Vec<u8>, p: &Platform) {
-    let shared = &p.shared;
-    put_text(out, shared.id.as_str());
-    put_text(out, shared.title.as_str());
-    put_millis(out, &shared.registered_at);
-    let accounts = shared.directory.len();
+fn put_head(out: &mut Vec<u8>, p: &Platform, accounts: u32, slots: usize) {
+    put_text(out, p.shared.id.as_str());
+    put_text(out, p.shared.title.as_str());
+    put_millis(out, &p.shared.registered_at);
     put_varint(out, u64::from(accounts));
-    for no in 0..accounts {
-        put_account(out, &shared.name(no));
+    put_varint(out, slots as u64);
+}
+
+/// Blocks of ids: how many, whether there are texts among them, then packed numbers or one id after the other.
+fn put_ids(out: &mut Vec<u8>, shared: &PlatformShared, accounts: Range<u32>) {
+    let mut numbers = Vec::with_capacity(packed::BLOCK);
+    for from in accounts.clone().step_by(packed::BLOCK) {
+        let block = from..accounts.end.min(from.saturating_add(packed::BLOCK as u32));
+        put_varint(out, block.len() as u64);
+        numbers.clear();
+        numbers.extend(block.clone().map_while(|no| match shared.directory.name(no) {
+            Some(AccountKey::Number(number)) => Some(number),
+            Some(AccountKey::Text(_)) | None => None,
+        }));
+        out.push(u8::from(numbers.len() < block.len()));
+        if numbers.len() == block.len() {
+            packed::put(out, &numbers);
+        } else {
+            block.for_each(|no| put_account(out, &shared.name(no)));
+        }
     }
-    let mut engine = Vec::new();
-    p.engine.save(&mut engine);
-    put_long(out, &engine);
-    // Zeros at the end say nothing; how many there are depends on what was asked, not on what is known.
-    let attributes = p.attributes.iter().rposition(|register| *register != 0).map_or(0, |last| last + 1);
-    put_varint(out, attributes as u64);
-    for register in p.attributes.iter().take(attributes) {
-        put_varint(out, *register);
-    }
-    p.event_ids.save(out);
+}
+
+/// What is little, and turned to bytes when the moment is pinned.
+fn put_rest(out: &mut Vec<u8>, p: &Platform) {
+    let shared = &p.shared;
     let packs = shared.packs.load();
     put_list(out, &packs, |out, pack| {
         put_long(out, &pack.bundle);
@@ -196,12 +217,6 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform) {
         put_millis(out, &pack.at);
         put_actor(out, &pack.by);
     });
-    put_varint(out, shared.slots.count() as u64);
-    for (_, slot) in shared.slots.iter() {
-        put_varint(out, u64::from(slot.no));
-        put_record(out, &slot.record.load(), Detail::Everything);
-        slot.history.save(out);
-    }
     put_varint(out, p.moved.len() as u64);
     for no in &p.moved {
         put_varint(out, u64::from(*no));
@@ -224,43 +239,17 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform) {
     }
 }
 
-fn load_platform(b: &mut Bytes<'_>, machine: &Machine) -> Result<Platform, LoadError> {
-    let limits = &machine.limits;
-    let damaged = |place: &'static str| move || LoadError::Damaged(place);
-    let head = damaged("the head of a platform");
-    let name = platform(b).ok_or_else(head)?;
-    let title = id(b, Label::new).ok_or_else(head)?;
-    let registered_at = millis(b).ok_or_else(head)?;
-    let accounts = b.list(account).ok_or_else(damaged("the account ids of a platform"))?;
-    let engine = b.long().ok_or_else(damaged("the follower sets of a platform"))?;
-    let engine = Engine::load(engine, limits.followers())?;
-    let mut p = Platform::new(name, title, registered_at, engine);
-    for (no, account) in (0u32..).zip(&accounts) {
-        if p.shared.directory.intern(account.key(), limits.accounts_max) != Some(no) {
-            return Err(LoadError::Damaged("the account ids of a platform: one comes twice"));
-        }
+fn load_slot(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
+    let no = b.varint_u32().filter(|no| *no < p.shared.directory.len())?;
+    let record = record(b)?;
+    let history = History::load(b)?;
+    if record.left.is_some() {
+        p.left.insert(no);
     }
-    p.engine.grow(p.shared.directory.len());
-    p.attributes = b.list(Bytes::varint).ok_or_else(damaged("the attributes of a platform"))?;
-    p.event_ids = EventIds::load(b).ok_or_else(damaged("the event ids of a platform"))?;
-    let packs = b.list(pack).ok_or_else(damaged("the packs of a platform"))?;
-    p.shared.packs.store(Arc::new(packs.into_iter().map(Arc::new).collect()));
-    let slots = damaged("the records of a platform");
-    for _ in 0..b.count().ok_or_else(slots)? {
-        let no = b.varint_u32().filter(|no| *no < p.shared.directory.len()).ok_or_else(slots)?;
-        let record = record(b).ok_or_else(slots)?;
-        let history = History::load(b).ok_or_else(slots)?;
-        if record.left.is_some() {
-            p.left.insert(no);
-        }
-        if let Some(identity) = &record.identity {
-            p.holders.link(&identity.holder, no);
-        }
-        add_slot(&p.shared, no, record, history).ok_or_else(slots)?;
+    if let Some(identity) = &record.identity {
+        p.holders.link(&identity.holder, no);
     }
-    rest(b, &mut p).ok_or_else(damaged("the timers of a platform"))?;
-    p.publish_moved();
-    Ok(p)
+    add_slot(&p.shared, no, record, history)
 }
 
 fn add_slot(shared: &PlatformShared, no: u32, record: AccountRecord, history: History) -> Option<()> {
@@ -272,7 +261,9 @@ fn add_slot(shared: &PlatformShared, no: u32, record: AccountRecord, history: Hi
     Some(())
 }
 
-fn rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
+fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
+    let packs = b.list(pack)?;
+    p.shared.packs.store(Arc::new(packs.into_iter().map(Arc::new).collect()));
     p.moved = b.list(Bytes::varint_u32)?.into_iter().collect();
     p.look_at_all = b.bool()?;
     p.reached = b.list(|b| Some((b.varint_u32()?, b.varint()?)))?.into_iter().collect();

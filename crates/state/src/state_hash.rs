@@ -63,7 +63,7 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform) {
 fn put_one(out: &mut Vec<u8>, p: &Platform, no: u32) -> bool {
     let shared = &p.shared;
     let count = shared.count(no);
-    let attributes = p.attributes.get(no as usize).copied().unwrap_or(0);
+    let attributes = p.attributes.get(no);
     let record = shared.record(no);
     if count == 0 && attributes == 0 && *record == *shared.nothing_known {
         return false;

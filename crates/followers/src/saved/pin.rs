@@ -15,30 +15,43 @@ type Version = Option<Arc<FollowerSet>>;
 
 /// The moments that are pinned, as the writer knows them.
 #[derive(Debug, Default)]
-pub(crate) struct Pins(Vec<Arc<Aside>>);
+pub(crate) struct Pins {
+    /// Whether there may be any; the writer looks here first.
+    any: AtomicBool,
+    asides: Mutex<Vec<Arc<Aside>>>,
+}
 
 impl Pins {
     /// The writer is about to show another set of `who` than `old`.
-    pub(crate) fn lay_aside(&mut self, who: u32, old: &Version) {
-        if self.0.is_empty() {
+    pub(crate) fn lay_aside(&self, who: u32, old: &Version) {
+        if !self.any.load(Ordering::Relaxed) {
             return;
         }
-        self.0.retain(|aside| !aside.over.load(Ordering::Acquire));
-        for aside in &self.0 {
-            let mut sets = aside.sets();
+        let mut asides = lock(&self.asides);
+        asides.retain(|aside| !aside.over.load(Ordering::Acquire));
+        self.any.store(!asides.is_empty(), Ordering::Relaxed);
+        for aside in asides.iter() {
+            let mut sets = lock(&aside.sets);
             if (sets.from..sets.until).contains(&who) {
                 sets.old.entry(who).or_insert_with(|| old.clone());
             }
         }
     }
 
-    /// Pins the sets of the accounts below `accounts` as they are now.
-    pub(super) fn pin(&mut self, accounts: u32) -> PinnedSets {
+    /// Pins the sets of the accounts below `accounts` as they are now. By who holds the writer, or beside a writer that
+    /// does nothing.
+    pub(super) fn pin(&self, accounts: u32) -> PinnedSets {
         let sets = Mutex::new(Sets { from: 0, until: accounts, old: BTreeMap::new() });
         let aside = Arc::new(Aside { sets, over: AtomicBool::new(false) });
-        self.0.push(Arc::clone(&aside));
+        lock(&self.asides).push(Arc::clone(&aside));
+        self.any.store(true, Ordering::Relaxed);
         PinnedSets(aside)
     }
+}
+
+// What is behind these locks is whole whatever happened to a thread that held one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
@@ -56,13 +69,6 @@ struct Sets {
     old: BTreeMap<u32, Version>,
 }
 
-impl Aside {
-    // What is in it is whole whatever happened to a thread that held it.
-    fn sets(&self) -> MutexGuard<'_, Sets> {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The moment, as seen by who saves it.
 #[derive(Debug)]
 pub(super) struct PinnedSets(Arc<Aside>);
@@ -72,12 +78,12 @@ impl PinnedSets {
     pub(super) fn take(&self, shared: &Shared, until: u32, taken: &mut Vec<(u32, Arc<FollowerSet>)>) {
         taken.clear();
         let (from, until) = {
-            let sets = self.0.sets();
+            let sets = lock(&self.0.sets);
             (sets.from, until.min(sets.until))
         };
         let seen: Vec<Version> =
             (from..until).map(|who| shared.slot(who).and_then(|slot| slot.load_full())).collect();
-        let mut sets = self.0.sets();
+        let mut sets = lock(&self.0.sets);
         let later = sets.old.split_off(&until);
         let mut old = std::mem::replace(&mut sets.old, later);
         sets.from = until;
@@ -90,6 +96,6 @@ impl PinnedSets {
 impl Drop for PinnedSets {
     fn drop(&mut self) {
         self.0.over.store(true, Ordering::Release);
-        self.0.sets().old.clear();
+        lock(&self.0.sets).old.clear();
     }
 }

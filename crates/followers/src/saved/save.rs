@@ -10,7 +10,7 @@ use crate::attributes::Bits;
 use crate::horizon::Stamp;
 use crate::kept::Kept;
 use crate::shared::Shared;
-use crate::{Attribute, Engine, FollowerSet, Limits};
+use crate::{Attribute, Engine, Limits};
 
 /// Accounts whose sets are taken at once.
 const TAKEN: u32 = 4096;
@@ -21,7 +21,7 @@ const TAKEN: u32 = 4096;
 #[derive(Debug)]
 pub struct Pinned {
     shared: Arc<Shared>,
-    /// `None` when nothing can change meanwhile.
+    /// `None` once they are saved.
     sets: Option<PinnedSets>,
     accounts: u32,
     clock: i64,
@@ -37,7 +37,7 @@ pub struct Pinned {
 impl Engine {
     /// Appends the whole state to `out`; the same state always gives the same bytes.
     pub fn save(&self, out: &mut Vec<u8>) {
-        let saved = self.view(None).save(&mut |bytes| {
+        let saved = self.pin().save(&mut |bytes| {
             out.extend_from_slice(bytes);
             Ok::<(), std::convert::Infallible>(())
         });
@@ -50,18 +50,13 @@ impl Engine {
     /// Pins the state as it is now, to be saved while the engine goes on.
     ///
     /// Takes time for what recent events, attributes, filters and removals need, none for the sets.
-    pub fn pin(&mut self) -> Pinned {
+    pub fn pin(&self) -> Pinned {
         let accounts = self.shared.accounts();
-        let sets = self.sets.pins().pin(accounts);
-        self.view(Some(sets))
-    }
-
-    fn view(&self, sets: Option<PinnedSets>) -> Pinned {
         let attributes = Attribute::ALL.into_iter();
         Pinned {
             shared: Arc::clone(&self.shared),
-            sets,
-            accounts: self.shared.accounts(),
+            sets: Some(self.sets.pins().pin(accounts)),
+            accounts,
             clock: self.clock,
             limits: self.limits.clone(),
             attributes: attributes.map(|which| (which, self.shared.attributes.bits(which))).collect(),
@@ -128,7 +123,9 @@ impl Pinned {
         let mut taken = Vec::new();
         let mut before = 0;
         for until in (0..self.accounts).step_by(TAKEN as usize).map(|from| from.saturating_add(TAKEN)) {
-            self.take(until, &mut taken);
+            if let Some(sets) = &self.sets {
+                sets.take(&self.shared, until, &mut taken);
+            }
             for (who, set) in taken.drain(..) {
                 if out.item(Kind::Sets)? {
                     before = 0;
@@ -144,16 +141,5 @@ impl Pinned {
             }
         }
         Ok(following)
-    }
-
-    fn take(&self, until: u32, taken: &mut Vec<(u32, Arc<FollowerSet>)>) {
-        if let Some(sets) = &self.sets {
-            return sets.take(&self.shared, until, taken);
-        }
-        let from = until.saturating_sub(TAKEN);
-        let sets = (from..until.min(self.accounts))
-            .filter_map(|who| Some((who, self.shared.slot(who)?.load_full()?)));
-        taken.clear();
-        taken.extend(sets);
     }
 }

@@ -92,7 +92,7 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
 #[test]
 fn frames_are_not_trusted_though_their_checksum_is_right() {
     let good = bytes_of(&example());
-    for at in (10..good.len()).step_by(3) {
+    for at in (10..good.len()).step_by(11) {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         let mut from = 10;

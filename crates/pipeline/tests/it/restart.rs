@@ -14,9 +14,8 @@ fn a_restart_replays_what_the_snapshot_lacks() {
     for follower in 1..=7 {
         done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
     }
-    assert_eq!(house.store.snapshots().list().unwrap(), [5]);
     pipeline.close();
-    assert_eq!(house.store.snapshots().list().unwrap(), [5, 8], "closing saves one more");
+    assert_eq!(house.store.snapshots().list().unwrap(), [5, 8], "one was due, and closing saves one more");
     let (pipeline, opened) = house.open();
     assert_eq!((opened.snapshot, opened.replayed, opened.position), (Some(8), 0, 8));
     assert_eq!(count(&pipeline, "ann"), Some(7));
@@ -47,11 +46,14 @@ fn without_a_snapshot_at_the_end_the_whole_log_is_replayed() {
 #[test]
 fn the_log_is_trimmed_behind_the_older_of_the_kept_snapshots() {
     let mut house = House::new();
-    house.limits.snapshot_entries = 4;
+    house.limits.snapshot_entries = 100;
     let (pipeline, _) = house.open();
     done(&pipeline, register());
-    for follower in 1..=12 {
-        done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
+    for follower in 1..=12u64 {
+        let position = done(&pipeline, follow("ann", &follower.to_string(), NOTICES)).position;
+        if position.is_multiple_of(4) {
+            assert_eq!(pipeline.handle().snapshot_and_wait(), Ok(position));
+        }
     }
     assert_eq!(house.store.snapshots().list().unwrap(), [8, 12]);
     pipeline.close();
@@ -116,4 +118,83 @@ fn a_restart_gives_the_same_answers_and_the_same_platforms() {
     assert_eq!(pipeline.handle().reader().platforms(), [demo()]);
     assert_eq!(done(&pipeline, follow("ann", "1", NOTICES)).items, [state::ItemOutcome::Duplicate]);
     assert_eq!(count(&pipeline, "ann"), Some(1));
+}
+
+/// A store whose snapshots take until someone lets them.
+#[derive(Clone)]
+struct Slow {
+    inner: storage::memory::Snapshots,
+    gate: std::sync::Arc<(std::sync::Mutex<bool>, std::sync::Condvar)>,
+}
+
+struct SlowSaving(Box<dyn storage::Saving>, Slow);
+
+impl storage::Saving for SlowSaving {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), storage::Error> {
+        let (open, changed) = &*self.1.gate;
+        let mut open = open.lock().unwrap();
+        while !*open {
+            open = changed.wait(open).unwrap();
+        }
+        self.0.write(bytes)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), storage::Error> {
+        self.0.finish()
+    }
+}
+
+impl storage::Snapshots for Slow {
+    fn begin(&self, position: u64) -> Result<Box<dyn storage::Saving>, storage::Error> {
+        Ok(Box::new(SlowSaving(self.inner.begin(position)?, self.clone())))
+    }
+
+    fn load_latest(&self) -> Result<Option<(u64, Vec<u8>)>, storage::Error> {
+        self.inner.load_latest()
+    }
+
+    fn load(&self, position: u64) -> Result<Option<Vec<u8>>, storage::Error> {
+        self.inner.load(position)
+    }
+
+    fn list(&self) -> Result<Vec<u64>, storage::Error> {
+        self.inner.list()
+    }
+
+    fn prune(&self, keep: usize) -> Result<usize, storage::Error> {
+        self.inner.prune(keep)
+    }
+}
+
+#[test]
+fn the_writer_goes_on_while_a_snapshot_is_saved_and_the_snapshot_is_of_its_position() {
+    let mut house = House::new();
+    house.limits.snapshot_entries = 3;
+    let slow = Slow { inner: house.store.snapshots(), gate: std::sync::Arc::default() };
+    let mut parts = house.parts(house.store.log().unwrap());
+    parts.snapshots = std::sync::Arc::new(slow.clone());
+    let (pipeline, _) = pipeline::Pipeline::open(house.limits.clone(), parts).unwrap();
+    done(&pipeline, register());
+    // The third entry begins a snapshot that cannot go on; the others are answered all the same.
+    for follower in 1..=9 {
+        done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
+    }
+    assert!(house.store.snapshots().list().unwrap().is_empty());
+    *slow.gate.0.lock().unwrap() = true;
+    slow.gate.1.notify_all();
+    assert_eq!(pipeline.handle().snapshot_and_wait(), Ok(10), "who asks gets one that is not older");
+    pipeline.close();
+    assert_eq!(house.store.snapshots().list().unwrap(), [3, 10]);
+    let saved = house.store.snapshots().load(3).unwrap();
+
+    // The same log, with a snapshot that nothing happened beside.
+    let mut calm = House::new();
+    calm.limits.snapshot_at_close = false;
+    let (pipeline, _) = calm.open();
+    done(&pipeline, register());
+    for follower in 1..=2 {
+        done(&pipeline, follow("ann", &follower.to_string(), NOTICES));
+    }
+    assert_eq!(pipeline.handle().snapshot_and_wait(), Ok(3));
+    assert!(calm.store.snapshots().load(3).unwrap() == saved, "the same log gives the same bytes");
 }

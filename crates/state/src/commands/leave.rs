@@ -49,8 +49,8 @@ impl Leave {
         let mut touched = Vec::new();
         platform.engine.remove_account(AccountNo(no), &mut touched);
         platform.left.insert(no);
-        if let Some(register) = platform.attributes.get_mut(no as usize) {
-            *register = 0;
+        if platform.attributes.get(no) != 0 {
+            platform.attributes.set(no, 0);
         }
         platform.counts_changed(&touched, Cause::Purge, ctx);
         platform.moved.remove(&no);
