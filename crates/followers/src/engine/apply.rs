@@ -56,6 +56,9 @@ fn group(events: &[Event], groups: &mut Vec<Group>) {
 /// How many accounts or events ahead memory is asked for.
 const AHEAD: usize = 16;
 
+/// Room for so many events is kept for the next batch.
+const EVENTS_KEPT_MAX: usize = 1 << 20;
+
 /// In place of a place.
 const SETTLED: u32 = u32::MAX;
 
@@ -103,7 +106,9 @@ impl Engine {
         }
         room.groups = groups;
         self.sets.sweep();
-        self.room = room;
+        if room.events.capacity() <= EVENTS_KEPT_MAX {
+            self.room = room;
+        }
     }
 
     /// Fetches what the horizon knows of each edge.
@@ -183,6 +188,12 @@ impl Engine {
         room.taken.clear();
         // Without filters and removals an event wins or loses by the horizon alone.
         let plain = self.kept.of(followee).is_empty() && self.removed.is_empty();
+        if plain
+            && room.stamps.is_empty()
+            && self.import(followee, &room.events[events.clone()], outcomes, touched)
+        {
+            return;
+        }
         let mut next = events.start;
         while next < events.end {
             let event = room.events[next];
@@ -204,6 +215,38 @@ impl Engine {
         if !room.taken.is_empty() {
             self.kept.change_taken(followee, &mut room.taken, &mut room.scratch);
         }
+    }
+
+    /// Makes the first set of an account from imports alone, without asking of each edge what is known: nothing is.
+    /// Says whether it was so.
+    fn import(
+        &mut self,
+        followee: u32,
+        events: &[Event],
+        outcomes: &mut [EdgeOutcome],
+        touched: &mut Vec<CountChange>,
+    ) -> bool {
+        let is_first = self.sets.get(followee).is_empty();
+        if !is_first || events.iter().any(|event| event.kind != Kind::Old) {
+            return false;
+        }
+        let builder = &mut self.room_for_sets;
+        for (at, same) in events.chunk_by(|a, b| a.key == b.key).enumerate() {
+            if let Some(later) = events.get(at + AHEAD) {
+                self.shared.following_soon(edge_of(later.key).1);
+            }
+            let Some((first, repeated)) = same.split_first() else { continue };
+            let follower = edge_of(first.key).1;
+            builder.push(follower, repeated.iter().fold(first.day, |day, event| day.max(event.day)));
+            self.shared.follows(follower, 1);
+            for event in repeated {
+                outcomes[event.place as usize] = EdgeOutcome::Duplicate;
+            }
+        }
+        let set = builder.finish();
+        touched.push(CountChange { account: AccountNo(followee), before: 0, after: set.len() });
+        self.sets.publish(followee, set);
+        true
     }
 
     /// Lists what the only event of an edge asks for, if it wins.

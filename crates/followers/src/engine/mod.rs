@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::horizon::Horizon;
 use crate::kept::KeptFilters;
+use crate::set::SetBuilder;
 use crate::shared::{Sets, Shared};
 use crate::{AccountNo, Attribute, Limits, Reader};
 
@@ -30,6 +31,7 @@ pub struct Engine {
     pub(crate) kept: KeptFilters,
     pub(crate) removed: remove::Removed,
     room: apply::Room,
+    room_for_sets: SetBuilder,
 }
 
 impl Engine {
@@ -45,6 +47,7 @@ impl Engine {
             kept: KeptFilters::default(),
             removed: remove::Removed::default(),
             room: apply::Room::default(),
+            room_for_sets: SetBuilder::default(),
         }
     }
 

@@ -29,15 +29,21 @@ pub(super) enum Kind {
 /// Fewer are compared, not dealt.
 const DEALT_MIN: usize = 192;
 
-/// As many fit into the second-level cache, twice; more are first dealt by their highest digit.
+/// As many fit into the second-level cache, twice; more are first swapped into place by their highest digits.
 const AT_ONCE: usize = 1 << 15;
 
-/// Sorts by edge, then by place. `room` is as good as empty before and after.
+/// Sorts by edge, then by place.
 pub(super) fn by_edge(events: &mut [Event], room: &mut Vec<Event>) {
-    if room.len() < events.len() && events.len() >= DEALT_MIN {
-        room.resize(events.len(), Event::default());
+    if events.len() >= DEALT_MIN && room.len() < events.len().min(AT_ONCE) {
+        room.resize(events.len().min(AT_ONCE), Event::default());
     }
     sort(events, &mut room[..]);
+    if events.len() > AT_ONCE {
+        // Swapping lost the order of the batch.
+        for same in events.chunk_by_mut(|a, b| a.key == b.key).filter(|same| same.len() > 1) {
+            same.sort_unstable_by_key(|event| event.place);
+        }
+    }
 }
 
 fn sort(events: &mut [Event], room: &mut [Event]) {
@@ -51,23 +57,48 @@ fn sort(events: &mut [Event], room: &mut [Event]) {
         all &= event.key;
     }
     let differ = any ^ all;
-    let room = &mut room[..events.len()];
     if events.len() <= AT_ONCE {
-        deal_all(events, room, differ);
-        return;
+        deal_all(events, &mut room[..events.len()], differ);
+    } else if differ != 0 {
+        let mut from = 0;
+        for end in swap(events, 7 - differ.leading_zeros() / 8) {
+            sort(&mut events[from..end], room);
+            from = end;
+        }
     }
-    if differ == 0 {
-        return;
+}
+
+/// Brings events with the same digit together, in the order of the digits but in no order among themselves; says where
+/// each digit's events end. Needs no room: a large batch would have to fetch as much fresh memory as it has itself.
+fn swap(events: &mut [Event], digit: u32) -> [usize; 256] {
+    let digit_of = |event: &Event| usize::from((event.key >> (8 * digit)) as u8);
+    let mut ends = [0usize; 256];
+    for event in &*events {
+        ends[digit_of(event)] += 1;
     }
-    let digit = 7 - differ.leading_zeros() / 8;
-    let ends = deal(events, room, digit);
-    let mut from = 0;
-    for end in ends {
-        let end = end as usize;
-        events[from..end].copy_from_slice(&room[from..end]);
-        sort(&mut events[from..end], &mut room[from..end]);
-        from = end;
+    let mut next = [0usize; 256];
+    let mut sum = 0;
+    for (end, next) in ends.iter_mut().zip(&mut next) {
+        *next = sum;
+        sum += *end;
+        *end = sum;
     }
+    for own in 0..256 {
+        while next[own] < ends[own] {
+            let mut event = events[next[own]];
+            loop {
+                let digit = digit_of(&event);
+                let place = &mut events[next[digit]];
+                next[digit] += 1;
+                if digit == own {
+                    *place = event;
+                    break;
+                }
+                event = std::mem::replace(place, event);
+            }
+        }
+    }
+    ends
 }
 
 /// Sorts by every digit in which keys differ, the lowest first.
@@ -86,9 +117,8 @@ fn deal_all(events: &mut [Event], room: &mut [Event], differ: u64) {
     }
 }
 
-/// Copies events in the order of one digit, those with the same digit in the order they had; says where each digit's
-/// events end.
-fn deal(from: &[Event], to: &mut [Event], digit: u32) -> [u32; 256] {
+/// Copies events in the order of one digit, those with the same digit in the order they had.
+fn deal(from: &[Event], to: &mut [Event], digit: u32) {
     let digit_of = |event: &Event| usize::from((event.key >> (8 * digit)) as u8);
     let mut next = [0u32; 256];
     for event in from {
@@ -103,7 +133,6 @@ fn deal(from: &[Event], to: &mut [Event], digit: u32) -> [u32; 256] {
         to[*next as usize] = *event;
         *next += 1;
     }
-    next
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::leaf::{Asks, Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
 use super::spare::Step;
 use super::{Body, FollowerSet, NODE_MAX, NODE_MIN, Node, Root};
+use crate::prefetch;
 
 /// Room that is used again from one rewrite to the next.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub(crate) struct Scratch {
     columns: Columns,
     leaf: LeafRoom,
     claims: Vec<Claim>,
+    /// The claims of each node, and of each leaf.
+    nodes: Vec<Part>,
     parts: Vec<Part>,
     /// What came of some of the parts.
     edited: Vec<Edited>,
@@ -116,7 +119,7 @@ impl Root {
     ) -> i32 {
         debug_assert!(claims.is_sorted_by(|a, b| a.id < b.id));
         let mut parts = std::mem::take(&mut scratch.parts);
-        self.locate(claims, &mut parts);
+        self.locate(claims, &mut scratch.nodes, &mut parts);
         let mut edited = std::mem::take(&mut scratch.edited);
         let mut by = 0;
         let mut until = parts.len();
@@ -147,20 +150,32 @@ impl Root {
         &self.parts[part.node as usize].parts[part.leaf as usize]
     }
 
-    /// Finds the leaf of each claim.
-    fn locate(&self, claims: &[Claim], parts: &mut Vec<Part>) {
-        parts.clear();
+    /// Finds the leaf of each claim. Step by step for all of them: each step misses the cache, and the misses of one step
+    /// do not wait for each other.
+    fn locate(&self, claims: &[Claim], nodes: &mut Vec<Part>, parts: &mut Vec<Part>) {
+        nodes.clear();
         let mut from = 0;
         while let Some(claim) = claims.get(from) {
             let at = self.part_of(claim.id);
-            let node = &self.parts[at];
             let until = from + below(&claims[from..], self.firsts.get(at + 1));
-            while from < until {
-                let leaf = node.part_of(claims[from].id);
-                let here = below(&claims[from..until], node.firsts.get(leaf + 1));
-                let (node, leaf) = (at as u32, leaf as u32);
-                parts.push(Part { node, leaf, from: from as u32, until: (from + here) as u32 });
-                from += here;
+            prefetch::soon(Arc::as_ptr(&self.parts[at]));
+            nodes.push(Part { node: at as u32, leaf: 0, from: from as u32, until: until as u32 });
+            from = until;
+        }
+        for part in &*nodes {
+            prefetch::all_soon(&self.parts[part.node as usize].firsts);
+        }
+        parts.clear();
+        for part in &*nodes {
+            let node = &self.parts[part.node as usize];
+            let claims = &claims[..part.until as usize];
+            let mut from = part.from as usize;
+            while let Some(claim) = claims.get(from) {
+                let leaf = node.part_of(claim.id);
+                let until = from + below(&claims[from..], node.firsts.get(leaf + 1));
+                prefetch::soon(&raw const node.parts[leaf]);
+                parts.push(Part { leaf: leaf as u32, from: from as u32, until: until as u32, ..*part });
+                from = until;
             }
         }
     }

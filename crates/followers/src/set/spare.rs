@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::rewrite::set_of;
 use super::{Body, Claim, FollowerSet, Leaf, Root, Scratch};
+use crate::prefetch;
 
 /// Sets that have a spare at most.
 const SPARES_MAX: usize = 2048;
@@ -51,12 +52,11 @@ struct Spare {
 
 impl Root {
     fn redo(&mut self, steps: &mut Vec<Step>) {
-        for at in 0..steps.len().min(AHEAD) {
-            self.soon(&steps[at]);
-        }
         for at in 0..steps.len() {
-            if let Some(later) = steps.get(at + AHEAD) {
-                self.soon(later);
+            for (ahead, near) in [(3, Near::Node), (2, Near::Leaf), (1, Near::Owners)] {
+                if let Some(later) = steps.get(at + ahead * AHEAD) {
+                    self.soon(later, near);
+                }
             }
             match std::mem::replace(&mut steps[at], Step::Rebalance { node: 0 }) {
                 Step::Leaf { node, leaf, new } => {
@@ -81,15 +81,29 @@ impl Root {
         steps.clear();
     }
 
-    /// Asks for the leaf that goes.
-    fn soon(&self, step: &Step) {
-        if let Step::Leaf { node, leaf, .. } = step
-            && let Some(node) = self.parts.get(*node as usize)
-            && let Some(leaf) = node.parts.get(*leaf as usize)
-        {
-            leaf.owners_soon();
+    /// Asks for what a step will touch: the node, the place in it, the owners of the leaf that goes.
+    #[inline]
+    fn soon(&self, step: &Step, near: Near) {
+        let Step::Leaf { node, leaf, .. } = step else { return };
+        let Some(node) = self.parts.get(*node as usize) else { return };
+        let leaf = *leaf as usize;
+        match near {
+            Near::Node => prefetch::soon(Arc::as_ptr(node)),
+            Near::Leaf => {
+                node.parts.get(leaf).into_iter().for_each(|leaf| prefetch::soon(leaf));
+                node.firsts.get(leaf).into_iter().for_each(|first| prefetch::soon(first));
+            }
+            Near::Owners => node.parts.get(leaf).into_iter().for_each(Leaf::owners_soon),
         }
     }
+}
+
+/// How near a step is.
+#[derive(Debug, Clone, Copy)]
+enum Near {
+    Node,
+    Leaf,
+    Owners,
 }
 
 impl Spares {
