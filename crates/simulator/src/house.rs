@@ -47,7 +47,7 @@ struct Armed {
 }
 
 /// Nobody has keys here.
-struct NoKeys;
+pub(crate) struct NoKeys;
 
 impl Forget for NoKeys {
     fn forget(&self, _: &PlatformId, _: &HolderId) -> Result<(), vault::Error> {
@@ -175,6 +175,11 @@ impl House {
         if let Some(pipeline) = self.pipeline.take() {
             pipeline.close();
         }
+    }
+
+    /// Gives back the room of files that are gone.
+    pub(crate) fn scrub(&self) {
+        self.disk.scrub();
     }
 }
 

@@ -2,12 +2,17 @@
 //!
 //! The same seed gives the same run on every machine. A run that never exercised what it is meant to show fails.
 
+pub mod exactness;
+pub mod fuzzed;
 mod history;
 mod house;
+pub mod listing;
 mod model;
 pub mod oracle;
+mod population;
 mod random;
 mod replay;
+pub mod soak;
 mod steps;
 pub mod whole;
 

@@ -5,7 +5,11 @@
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use simulator::{Size, replay, whole};
+use simulator::{Size, exactness, replay, soak, whole};
+
+// What the server uses, so that what is seen of memory holds for it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Runs a seeded simulation and compares it with an independent model.
 #[derive(Parser)]
@@ -40,6 +44,27 @@ enum Scenario {
         #[arg(long, default_value_t = 1_000)]
         seeds: u64,
     },
+    /// A long run on a steady population; every outcome is compared.
+    Exactness {
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Events to generate.
+        #[arg(long, default_value_t = 10_000_000)]
+        events: u64,
+    },
+    /// Hours of steady traffic in compressed time, with filters and undo; memory must stay flat.
+    Soak {
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Minutes of the log's clock, 6 million events each.
+        #[arg(long, default_value_t = 480)]
+        minutes: u64,
+        /// An empty folder for log and snapshots.
+        #[arg(long)]
+        data: std::path::PathBuf,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -47,6 +72,26 @@ fn main() -> anyhow::Result<()> {
         Scenario::Replay { seed, events, accounts, windows } => {
             let report = replay(seed, Size { events, accounts, windows })?;
             println!("{report}");
+            Ok(())
+        }
+        Scenario::Exactness { seed, events } => {
+            let started = Instant::now();
+            let tenth = (events / 10).max(1);
+            let mut told = 0;
+            let report = exactness::run(exactness::Settings::long(seed, events), &mut |done| {
+                if done / tenth > told {
+                    told = done / tenth;
+                    println!("seed {seed}: {done} events, {} s", started.elapsed().as_secs());
+                }
+            })?;
+            println!("{report}");
+            Ok(())
+        }
+        Scenario::Soak { seed, minutes, data } => {
+            let settings = soak::Settings { minutes, ..soak::Settings::full(seed) };
+            let report = soak::run(settings, &data, &mut |line| println!("{line}"))?;
+            println!("{report}");
+            anyhow::ensure!(report.is_flat(), "memory grew");
             Ok(())
         }
         Scenario::Whole { seed, seeds } => {

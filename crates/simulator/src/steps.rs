@@ -19,7 +19,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// 1 October 2023, 00:00 UTC.
 pub(crate) const START_MS: i64 = 1_696_118_400_000;
 /// Attributes that filters ask about here.
-const ASKED: [Attribute; 4] =
+pub(crate) const ASKED: [Attribute; 4] =
     [Attribute::Inactive, Attribute::SuspectedBot, Attribute::Verified, Attribute::NewAccount];
 
 /// One step and the moment it is made at.
@@ -233,20 +233,24 @@ impl Maker {
             let when = if self.random.chance(500) { When::Before } else { When::After };
             Strikes::Disk(self.random.below(24), when)
         } else {
-            // Those of the vault need a vault; they have their tests where it is.
-            const POINTS: [CrashPoint; 6] = [
-                CrashPoint::BeforeAppend,
-                CrashPoint::AfterAppend,
-                CrashPoint::BeforeReply,
-                CrashPoint::BeforeSnapshot,
-                CrashPoint::AfterSnapshot,
-                CrashPoint::AfterTrim,
-            ];
-            Strikes::Point(POINTS[self.random.below(6) as usize], 1 + self.random.below(3))
+            Strikes::Point(crash_point(&mut self.random), 1 + self.random.below(3))
         };
         let then = if self.random.chance(500) { Then::Killed } else { Then::PowerCut(self.random.next()) };
         Fault { at, then }
     }
+}
+
+/// One of the crash points. Those of the vault need a vault; they have their tests where it is.
+pub(crate) fn crash_point(random: &mut Random) -> CrashPoint {
+    const POINTS: [CrashPoint; 6] = [
+        CrashPoint::BeforeAppend,
+        CrashPoint::AfterAppend,
+        CrashPoint::BeforeReply,
+        CrashPoint::BeforeSnapshot,
+        CrashPoint::AfterSnapshot,
+        CrashPoint::AfterTrim,
+    ];
+    POINTS[random.below(POINTS.len() as u64) as usize]
 }
 
 /// The command of some events.

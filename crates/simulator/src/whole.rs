@@ -41,7 +41,7 @@ pub struct Report {
     events: u64,
     filters: u64,
     undos: u64,
-    restarts: u64,
+    pub(crate) restarts: u64,
     from_snapshot: u64,
     /// Commands under way at a fault that were there after the restart, and that were not.
     there: u64,
@@ -158,37 +158,27 @@ fn attempt(seed: u64, size: Size, steps: &[Step]) -> Result<Report> {
         ..Limits::default()
     };
     let segment_bytes = 4_096 << random.below(5);
-    let platform = PlatformId::new("simulated").context("the platform's own id")?;
-    let mut run = Run {
-        house: House::new(limits, segment_bytes, START_MS),
-        oracle: Oracle::new(size.accounts),
-        ids: (0..size.accounts).map(|who| AccountId::parse(&name(who))).collect::<Result<_, _>>()?,
-        platform: platform.clone(),
-        position: 0,
-        fault_kind: None,
-        report: Report { seeds: 1, ..Report::default() },
-    };
-    run.start().context("the first start")?;
-    let title = "Simulated".parse()?;
-    run.submit(Command::RegisterPlatform(RegisterPlatform { platform, title }))?;
+    let mut run = Run::new(limits, segment_bytes, size.accounts)?;
     for (number, step) in steps.iter().enumerate() {
-        run.step(step).with_context(|| format!("step {number} of {}", steps.len()))?;
+        let done = run.act(step).and_then(|()| run.compare(Look::Sets));
+        done.with_context(|| format!("step {number} of {}", steps.len()))?;
     }
     run.restart()?;
     run.compare(Look::Pages)?;
     Ok(run.report)
 }
 
-struct Run {
+/// The engine and the model side by side.
+pub(crate) struct Run {
     house: House,
-    oracle: Oracle,
+    pub(crate) oracle: Oracle,
     ids: Vec<AccountId>,
     platform: PlatformId,
     /// The last log position that is known to be durable.
     position: u64,
     /// The fault that is planned.
     fault_kind: Option<&'static str>,
-    report: Report,
+    pub(crate) report: Report,
 }
 
 /// What became of a command.
@@ -201,7 +191,26 @@ enum Fate {
 }
 
 impl Run {
-    fn step(&mut self, step: &Step) -> Result<()> {
+    /// An empty platform.
+    pub(crate) fn new(limits: Limits, segment_bytes: u64, accounts: u32) -> Result<Self> {
+        let platform = PlatformId::new("simulated").context("the platform's own id")?;
+        let mut run = Self {
+            house: House::new(limits, segment_bytes, START_MS),
+            oracle: Oracle::new(accounts),
+            ids: (0..accounts).map(|who| AccountId::parse(&name(who))).collect::<Result<_, _>>()?,
+            platform: platform.clone(),
+            position: 0,
+            fault_kind: None,
+            report: Report { seeds: 1, ..Report::default() },
+        };
+        run.start().context("the first start")?;
+        let title = "Simulated".parse()?;
+        run.submit(Command::RegisterPlatform(RegisterPlatform { platform, title }))?;
+        Ok(run)
+    }
+
+    /// Does a step on both and compares what it came to.
+    pub(crate) fn act(&mut self, step: &Step) -> Result<()> {
         self.report.steps += 1;
         self.house.clock.move_to_ms(step.now);
         match &step.act {
@@ -236,10 +245,32 @@ impl Run {
             Act::Fault(fault) => {
                 self.house.plan(*fault);
                 self.fault_kind = Some(kind(*fault));
-                return Ok(());
             }
         }
-        self.compare(Look::Sets)
+        Ok(())
+    }
+
+    /// Looks at some of the accounts that the step was about.
+    pub(crate) fn sample(&self, step: &Step) -> Result<()> {
+        let platform = self.read()?;
+        match &step.act {
+            Act::Events(events) => {
+                let some = events.iter().step_by(events.len().div_ceil(64).max(1));
+                some.into_iter().try_for_each(|event| {
+                    self.oracle.compare_edge(&platform, &self.ids, event.followee, event.follower)
+                })
+            }
+            Act::Filter(who, _) | Act::Undo(who, _) | Act::Leave(who) => {
+                self.oracle.compare_edge(&platform, &self.ids, *who, 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives back room in the model and on the disk.
+    pub(crate) fn tidy(&mut self) {
+        self.oracle.sweep();
+        self.house.scrub();
     }
 
     /// The clock of the model follows a command that is in the log.
@@ -281,7 +312,7 @@ impl Run {
     }
 
     /// Stops, in order unless something has failed, and starts again.
-    fn restart(&mut self) -> Result<()> {
+    pub(crate) fn restart(&mut self) -> Result<()> {
         if !self.house.has_failed() {
             self.house.close();
         }
@@ -320,7 +351,7 @@ impl Run {
         self.house.handle()?.reader().platform(&self.platform).context("the platform is gone")
     }
 
-    fn compare(&self, look: Look) -> Result<()> {
+    pub(crate) fn compare(&self, look: Look) -> Result<()> {
         self.oracle.compare(&self.read()?, &self.ids, look)
     }
 

@@ -66,7 +66,7 @@ impl Wish {
 }
 
 impl Bulk {
-    pub(super) fn means(&self, who: u32, day: u16, attributes: u16) -> bool {
+    pub(crate) fn means(&self, who: u32, day: u16, attributes: u16) -> bool {
         self.wish.holds(who, day, attributes) && !self.keep.contains(&who)
     }
 

@@ -163,6 +163,11 @@ impl Oracle {
         self.account(who).count
     }
 
+    /// Outcomes since the beginning: accepted, duplicate, stale, too old, refused for another reason.
+    pub fn tallies(&self) -> [u64; 5] {
+        self.tallies
+    }
+
     /// Edges that stand.
     pub fn edges_standing(&self) -> u64 {
         self.accounts.iter().map(|account| u64::from(account.count)).sum()
@@ -278,7 +283,10 @@ impl Oracle {
     fn known(&mut self, followee: u32, follower: u32) -> Known {
         let (clock, floor) = (self.clock, self.clock - HORIZON_MS);
         let account = self.account_mut(followee);
-        account.filters.retain(|ran| clock < ran.at + UNDO_MS);
+        // They ran in this order.
+        while account.filters.first().is_some_and(|ran| clock >= ran.at + UNDO_MS) {
+            account.filters.remove(0);
+        }
         let nothing = Known { newest: NEVER, day: 0, place: Place::Nowhere };
         let mut known = account.edges.get(&follower).copied().unwrap_or(nothing);
         if known.newest >> 1 < floor {

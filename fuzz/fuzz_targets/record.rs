@@ -1,0 +1,5 @@
+//! Bytes of a log record. What must hold is in `simulator::fuzzed`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| simulator::fuzzed::record(bytes));
