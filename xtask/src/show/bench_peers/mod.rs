@@ -2,7 +2,8 @@
 //!
 //! Installs and builds what is missing, runs `nameplate bench --peers`, prints the table last, and fails where a target
 //! does not hold. A work that misses is measured once more, and the table says so. `NAMEPLATE_BENCH=quick` runs small
-//! graphs, to see that it works; it checks no target and renews no page.
+//! graphs, to see that it works; it checks no target and renews no page. `NAMEPLATE_BENCH=pages` measures nothing and renews
+//! the pages from the last whole run.
 
 mod pages;
 mod targets;
@@ -21,6 +22,10 @@ const ON: &str = "/var/tmp";
 
 /// Runs the whole piece.
 pub(crate) fn show() -> Result<()> {
+    let how = std::env::var("NAMEPLATE_BENCH").unwrap_or_default();
+    if how == "pages" {
+        return conclude(&target().join("evidence").join("bench-peers"), &[]);
+    }
     debian("redis-server", "redis-server")?;
     if !has_postgres() {
         debian("initdb", "postgresql")?;
@@ -37,7 +42,7 @@ pub(crate) fn show() -> Result<()> {
     )?;
     let binary = release_binary()?;
     let folder = scratch("bench-peers")?;
-    let quick = std::env::var("NAMEPLATE_BENCH").is_ok_and(|value| value == "quick");
+    let quick = how == "quick";
 
     let first = folder.join("first");
     bench(&binary, &python, &first, quick, &[])?;
@@ -64,10 +69,17 @@ pub(crate) fn show() -> Result<()> {
             std::fs::copy(picture, first.join("growth.svg"))?;
         }
     }
-    let findings = targets::check(&lines);
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     std::fs::write(folder.join("bench.jsonl"), text)?;
-    pages::renew(&first, &lines, &findings, &missed)?;
+    conclude(&folder, &missed)
+}
+
+/// Renews the pages from the figures in the folder, prints the table, and fails where a target does not hold.
+fn conclude(folder: &Path, again: &[String]) -> Result<()> {
+    let lines = read(folder).context("no whole run has ended here yet")?;
+    let first = folder.join("first");
+    let findings = targets::check(&lines);
+    pages::renew(&first, &lines, &findings, again)?;
     println!("{}", std::fs::read_to_string(first.join("machine.txt"))?);
     println!("{}", pages::table(&lines, &findings));
     let missing = findings.iter().filter(|finding| !finding.holds).count();
