@@ -178,9 +178,9 @@ fn memory() {
     }
     let slots = resident();
     let (mut edges, mut followee) = (0, 0);
-    let mut batch = Vec::with_capacity(8 * MILLION as usize);
+    let mut batch = Vec::new();
     while edges < EDGES {
-        while batch.len() < 100_000 {
+        while batch.len() < MILLION as usize / 4 {
             let degree = degree(&mut random);
             let gap = u64::from(NUMBERS) * 2 / u64::from(degree);
             let mut follower = 0;
@@ -201,6 +201,9 @@ fn memory() {
         batch.clear();
     }
     drop(batch);
+    // What was freed is given back with the next large piece of memory.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    drop(black_box(vec![1u8; 64 << 20]));
     let after = resident();
     let (sets, horizon) = engine.heap_bytes();
     println!(

@@ -12,7 +12,7 @@ pub(crate) fn soon<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     #[expect(
         unsafe_code,
-        reason = "a hint to the processor has no safe form, and halves the time of a batch"
+        reason = "a hint to the processor has no safe form, and a batch mostly waits for memory"
     )]
     // SAFETY: a prefetch reads and writes nothing the program can see and does not fault, whatever the address.
     unsafe {

@@ -57,7 +57,7 @@ fn group(events: &[Event], groups: &mut Vec<Group>) {
 const AHEAD: usize = 16;
 
 /// Room for so many events is kept for the next batch.
-const EVENTS_KEPT_MAX: usize = 1 << 20;
+const EVENTS_KEPT_MAX: usize = 1 << 17;
 
 /// In place of a place.
 const SETTLED: u32 = u32::MAX;

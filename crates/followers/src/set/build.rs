@@ -41,7 +41,7 @@ impl SetBuilder {
     /// Adds a whole leaf whose numbers are above all before them; shares it where that leaves no crumbs.
     pub(crate) fn extend_leaf(&mut self, leaf: &Leaf) {
         if leaf.len() >= LEAF_MIN && (self.open.len() == 0 || self.open.len() >= LEAF_MIN) {
-            if self.open.len() > 0 {
+            while self.open.len() > 0 {
                 self.close_leaf();
             }
             self.closed += leaf.len() as u32;
@@ -62,7 +62,7 @@ impl SetBuilder {
             self.open.clear();
             return FollowerSet { len, body: Body::Small(leaf) };
         }
-        if self.open.len() > 0 {
+        while self.open.len() > 0 {
             self.close_leaf();
         }
         if !self.leaves.is_empty() {
@@ -78,9 +78,8 @@ impl SetBuilder {
     }
 
     fn close_leaf(&mut self) {
-        self.closed += self.open.len() as u32;
-        let leaf = Leaf::new(&self.open.ids, &self.open.days);
-        self.open.clear();
+        let leaf = self.open.first_leaf();
+        self.closed += leaf.len() as u32;
         self.put_leaf(leaf);
     }
 
