@@ -56,6 +56,7 @@ fn put_between(out: &mut Vec<u8>, first: u32, open: u32, between: &[u32]) {
     let mask = (1u32 << low).wrapping_sub(1);
     let mut bits = BitsOut::default();
     let mut high = [0u64; HIGH_WORDS];
+    out.reserve(between.len() * 4 + 8);
     for (nth, id) in (0u32..).zip(between) {
         // The nth number between is at least `first + 1 + nth`.
         let beyond = id.wrapping_sub(first).wrapping_sub(1).wrapping_sub(nth);
@@ -85,6 +86,7 @@ fn put_days(out: &mut Vec<u8>, days: &[u16]) {
     let width = u16::BITS - (most - least).leading_zeros();
     out.push(width as u8);
     let mut bits = BitsOut::default();
+    out.reserve(days.len() * 2 + 8);
     for day in days {
         bits.push(out, u32::from(day.wrapping_sub(least)), width);
     }

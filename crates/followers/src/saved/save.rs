@@ -132,12 +132,7 @@ impl Pinned {
                 }
                 put_varint(out.payload(), u64::from(who - before));
                 before = who;
-                sets::put_framed(out, &set, &mut room)?;
-                for (follower, _) in set.iter() {
-                    if let Some(count) = following.get_mut(follower.0 as usize) {
-                        *count += 1;
-                    }
-                }
+                sets::put_framed(out, &set, &mut room, &mut following)?;
             }
         }
         Ok(following)

@@ -58,10 +58,21 @@ pub(super) fn put(out: &mut Vec<u8>, set: &FollowerSet, room: &mut Room) {
     }
 }
 
-/// Writes a set into as many frames as it needs; the first has been begun and holds whose set it is.
-pub(super) fn put_framed<E>(out: &mut Out<'_, E>, set: &FollowerSet, room: &mut Room) -> Result<(), E> {
+/// Writes a set into as many frames as it needs; the first has been begun and holds whose set it is. Adds one to the
+/// count of each follower.
+pub(super) fn put_framed<E>(
+    out: &mut Out<'_, E>,
+    set: &FollowerSet,
+    room: &mut Room,
+    following: &mut [u32],
+) -> Result<(), E> {
     put_varint(out.payload(), u64::from(set.len()));
     blocks(set, room, |next, ids, days| {
+        for id in ids {
+            if let Some(count) = following.get_mut(*id as usize) {
+                *count = count.wrapping_add(1);
+            }
+        }
         if out.is_full() {
             out.begin(Kind::More)?;
         }
