@@ -197,7 +197,8 @@ fn recover(
     // Reading and decoding go on beside applying, which alone decides how long it takes.
     std::thread::scope(|scope| {
         let (give, take) = sync_channel(READ_AHEAD);
-        scope.spawn(move || decode(records, start + 1, &give));
+        let reader = recovered.machine.reader();
+        scope.spawn(move || decode(records, start + 1, &reader, &give));
         for group in take {
             for (entry, bytes) in group? {
                 recovered.last_ms = entry.at.0;
@@ -220,8 +221,8 @@ const GROUP_BYTES: u64 = 1 << 20;
 
 type Decoded = Result<Vec<(Entry, u64)>, OpenError>;
 
-/// Reads and decodes ahead of who applies. Ends at the first error, or when nobody listens any more.
-fn decode(records: storage::Records, first: u64, give: &SyncSender<Decoded>) {
+/// Reads, decodes and prepares ahead of who applies. Ends at the first error, or when nobody listens any more.
+fn decode(records: storage::Records, first: u64, reader: &state::Reader, give: &SyncSender<Decoded>) {
     let mut group = Vec::new();
     let mut bytes = 0;
     for (expected, record) in (first..).zip(records) {
@@ -230,7 +231,8 @@ fn decode(records: storage::Records, first: u64, give: &SyncSender<Decoded>) {
             if position != expected {
                 return Err(failed("the positions have a gap".into()));
             }
-            let entry = record::decode(position, &record).map_err(failed)?;
+            let mut entry = record::decode(position, &record).map_err(failed)?;
+            entry.command.prepare(reader);
             Ok((entry, record.len() as u64))
         });
         match entry {

@@ -48,6 +48,22 @@ impl Column {
     }
 }
 
+/// Ids that were saved, in order.
+#[derive(Debug)]
+pub(crate) enum LoadedIds {
+    Numbers(Vec<u64>),
+    Mixed(Vec<LoadedId>),
+}
+
+impl LoadedIds {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            LoadedIds::Numbers(ids) => ids.len(),
+            LoadedIds::Mixed(ids) => ids.len(),
+        }
+    }
+}
+
 /// An id that was saved.
 #[derive(Debug)]
 pub(crate) enum LoadedId {
@@ -255,21 +271,31 @@ impl Directory {
     /// A directory that gives the numbers from 0 on to these ids, in order; `None` if one comes twice or is too much.
     ///
     /// Where ids lie in the index depends on the threads, what is found does not.
-    pub(crate) fn of(parts: Vec<Vec<LoadedId>>, threads: usize) -> Option<Self> {
+    pub(crate) fn of(parts: Vec<LoadedIds>, threads: usize) -> Option<Self> {
         let directory = Self::default();
+        let len = parts.iter().map(LoadedIds::len).sum::<usize>();
+        let len = u32::try_from(len).ok().filter(|len| *len < UNKNOWN)?;
         let mut chunk: Vec<AtomicU64> = Vec::with_capacity(CHUNK);
-        let mut len = 0u32;
-        for id in parts.into_iter().flatten() {
-            let stored = match id {
-                LoadedId::Number(number) if number & TEXT == 0 => number,
-                LoadedId::Number(number) => TEXT | directory.texts.push(number.to_string().into()) as u64,
-                LoadedId::Text(text) => TEXT | directory.texts.push(text) as u64,
-            };
+        let number = |number: u64| match number & TEXT {
+            0 => number,
+            _ => TEXT | directory.texts.push(number.to_string().into()) as u64,
+        };
+        let mut add = |stored: u64| {
             chunk.push(AtomicU64::new(stored));
             if chunk.len() == CHUNK {
                 directory.ids.push(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)).into());
             }
-            len = len.checked_add(1).filter(|len| *len < UNKNOWN)?;
+        };
+        for part in parts {
+            match part {
+                LoadedIds::Numbers(ids) => ids.into_iter().for_each(|id| add(number(id))),
+                LoadedIds::Mixed(ids) => ids.into_iter().for_each(|id| {
+                    add(match id {
+                        LoadedId::Number(id) => number(id),
+                        LoadedId::Text(text) => TEXT | directory.texts.push(text) as u64,
+                    });
+                }),
+            }
         }
         if !chunk.is_empty() {
             chunk.resize_with(CHUNK, || AtomicU64::new(0));
@@ -436,7 +462,8 @@ mod tests {
                     _ => LoadedId::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1),
                 })
             };
-            let parts = || vec![ids(0).collect::<Vec<_>>(), Vec::new(), ids(40_000).collect()];
+            let all = |from| LoadedIds::Mixed(ids(from).collect());
+            let parts = || vec![all(0), LoadedIds::Numbers(Vec::new()), all(40_000)];
             let loaded = Directory::of(parts(), threads).unwrap();
             let grown = Directory::default();
             for (no, id) in (0..).zip(ids(0).chain(ids(40_000))) {
@@ -452,10 +479,13 @@ mod tests {
             assert_eq!(loaded.intern(AccountKey::Text("bob"), u32::MAX), Some(80_000));
             assert_eq!(loaded.index.load().slots.len(), grown.index.load().slots.len());
             let mut twice = parts();
-            twice[2].push(LoadedId::Text("name-5".into()));
+            twice.push(LoadedIds::Mixed(vec![LoadedId::Text("name-5".into())]));
             assert!(Directory::of(twice, threads).is_none(), "one comes twice");
         }
         assert_eq!(Directory::of(Vec::new(), 2).unwrap().len(), 0);
+        let numbers = |ids: &[u64]| Directory::of(vec![LoadedIds::Numbers(ids.to_vec())], 2);
+        assert_eq!(numbers(&[5, u64::MAX, 7]).unwrap().find(AccountKey::Number(u64::MAX)), Some(1));
+        assert!(numbers(&[5, 6, 5]).is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use followers::Engine;
 
 use super::frame::{Frames, Kind, content};
 use super::{MAGIC, VERSION, key, load_rest, load_slot, packed, put_limits};
-use crate::directory::{Directory, LoadedId};
+use crate::directory::{Directory, LoadedId, LoadedIds};
 use crate::ids::{AccountId, Label, PlatformId};
 use crate::limits::Limits;
 use crate::machine::{LoadError, Machine};
@@ -152,7 +152,7 @@ fn load_block(items: &mut Bytes<'_>, registers: &mut Vec<u64>) -> Option<()> {
 /// The directory of these pieces; `None` if something is wrong with one of them.
 fn load_ids(frames: &[&[u8]], accounts: u32, threads: usize) -> Option<Directory> {
     let each = frames.len().div_ceil(threads.max(1)).max(1);
-    let parts: Option<Vec<Vec<LoadedId>>> = std::thread::scope(|scope| {
+    let parts: Option<Vec<LoadedIds>> = std::thread::scope(|scope| {
         let threads: Vec<_> = frames
             .chunks(each)
             .map(|frames| {
@@ -162,28 +162,32 @@ fn load_ids(frames: &[&[u8]], accounts: u32, threads: usize) -> Option<Directory
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|_| vec![None])).collect()
     });
     let parts = parts?;
-    let count: usize = parts.iter().map(Vec::len).sum();
+    let count: usize = parts.iter().map(LoadedIds::len).sum();
     if count != accounts as usize { None } else { Directory::of(parts, threads) }
 }
 
-fn load_piece(frame: &[u8]) -> Option<Vec<LoadedId>> {
+fn load_piece(frame: &[u8]) -> Option<LoadedIds> {
     let mut b = Bytes::new(content(frame)?);
-    let mut ids = Vec::new();
-    let mut numbers = Vec::with_capacity(packed::BLOCK);
+    let mut numbers = Vec::with_capacity(super::IDS);
+    // From the first block with a text in it.
+    let mut mixed: Vec<LoadedId> = Vec::new();
     while !b.is_empty() {
         let count = usize::try_from(b.varint()?).ok().filter(|count| (1..=packed::BLOCK).contains(count))?;
         if b.bool()? {
+            mixed.extend(numbers.drain(..).map(LoadedId::Number));
             for _ in 0..count {
-                ids.push(match account(&mut b)? {
+                mixed.push(match account(&mut b)? {
                     AccountId::Number(number) => LoadedId::Number(number),
                     AccountId::Text(text) => LoadedId::Text(text.as_ref().into()),
                 });
             }
         } else {
-            numbers.clear();
             packed::read(&mut b, count, &mut numbers)?;
-            ids.extend(numbers.iter().map(|number| LoadedId::Number(*number)));
         }
     }
-    Some(ids)
+    if mixed.is_empty() {
+        return Some(LoadedIds::Numbers(numbers));
+    }
+    mixed.extend(numbers.into_iter().map(LoadedId::Number));
+    Some(LoadedIds::Mixed(mixed))
 }
