@@ -274,7 +274,7 @@ fn after(ground: &Ground, data: &Path, filtered: &str, answered: bool) -> Result
 fn undo(client: &Client) -> Result<()> {
     let (status, answer) = client.get("/v1/me")?;
     ensure!(status == 200, "the account answers {status}: {answer}");
-    let last = answer["position"].as_u64().context("an account without a position")?;
+    let last = answer["account"]["position"].as_u64().context("an account without a position")?;
     for position in (last.saturating_sub(5)..=last).rev() {
         let path = format!("/v1/me/filters/{position}/undo");
         if client.post(&path, "application/json", b"")?.0 == 200 {
