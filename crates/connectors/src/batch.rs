@@ -34,7 +34,7 @@ impl Collecting {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.lines.len() >= self.events_max
+        self.lines.len() >= self.events_max || self.edges.is_full()
     }
 
     pub(crate) fn push(

@@ -56,7 +56,7 @@ fn main() {
     }
     // Everybody who will follow is known before: first sight is measured by the load.
     let old = |nth: usize| now - 86_400_000 * (200 + (nth as i64 >> 14) % 4_000);
-    run("load, 100,000 a commit", &handle, &platform, edges, 100_000, 4, |nth| {
+    run("load, 1,000,000 a commit", &handle, &platform, edges, 1_000_000, 3, |nth| {
         let (followee, follower) = loaded[nth];
         (Op::Backfill, followee, follower, old(nth))
     });

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use state::{Command, EffectId, HolderId, Outcome, PlatformId, Reader};
+use state::{Command, EdgeEvent, EffectId, HolderId, Outcome, PlatformId, Reader};
 use tokio::sync::{oneshot, watch};
 
 use crate::effects::{EffectPage, Feed};
 use crate::error::{SubmitError, WaitError};
 use crate::forget::Pending;
+use crate::gather::{EventTicket, Gathering, Joined, Waiters};
 use crate::record;
 
 /// Gives commands to the pipeline and reads what came of them. Clones are the same handle.
@@ -35,6 +36,9 @@ pub(crate) struct Shared {
     pub(crate) queued_bytes: AtomicUsize,
     /// Set once, when no more commands are taken.
     pub(crate) stopped: OnceLock<Arc<str>>,
+    /// Single events that wait for their command's turn.
+    pub(crate) gathering: Gathering,
+    pub(crate) gathered_events_max: u32,
     pub(crate) feed: Mutex<Feed>,
     pub(crate) pending: Pending,
     pub(crate) reader: Reader,
@@ -44,6 +48,8 @@ pub(crate) struct Shared {
 pub(crate) enum Message {
     /// A command with its encoded record, whose time is stamped later.
     Command(Submitted),
+    /// The place of single events that are gathered until it is reached.
+    Gathered(Waiters),
     /// Save a snapshot now and say where.
     Snapshot(oneshot::Sender<Result<u64, SubmitError>>),
     /// The snapshot that was being saved is over.
@@ -55,7 +61,26 @@ pub(crate) enum Message {
 pub(crate) struct Submitted {
     pub(crate) command: Command,
     pub(crate) record: Vec<u8>,
-    pub(crate) reply: Option<oneshot::Sender<Result<Outcome, SubmitError>>>,
+    pub(crate) reply: Reply,
+}
+
+/// Who hears what came of a command.
+pub(crate) enum Reply {
+    /// The pipeline's own commands.
+    Nobody,
+    One(oneshot::Sender<Result<Outcome, SubmitError>>),
+    Many(Waiters),
+}
+
+impl Reply {
+    pub(crate) fn send(self, answer: Result<Outcome, SubmitError>) {
+        match self {
+            Reply::Nobody => {}
+            // Whoever asked may have gone; the command stands all the same.
+            Reply::One(reply) => drop(reply.send(answer)),
+            Reply::Many(waiters) => waiters.answer(answer),
+        }
+    }
 }
 
 /// The answer to a command, when it comes: durable, applied and visible to readers. Await it, or block on [`Ticket::wait`].
@@ -114,7 +139,7 @@ impl Handle {
         }
         command.prepare(&self.shared.reader);
         let (reply, answer) = oneshot::channel();
-        let submitted = Submitted { command, record, reply: Some(reply) };
+        let submitted = Submitted { command, record, reply: Reply::One(reply) };
         Ok((submitted, Ticket { answer, shared: Arc::clone(&self.shared) }))
     }
 
@@ -132,8 +157,43 @@ impl Handle {
         self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
         match message {
             Message::Command(submitted) => Err((error, submitted)),
-            Message::Snapshot(_) | Message::Saved | Message::Stop => Ok(()),
+            Message::Gathered(_) | Message::Snapshot(_) | Message::Saved | Message::Stop => Ok(()),
         }
+    }
+
+    /// Puts one event into the queue, together with those that others put there at about the same time. The ticket
+    /// resolves once it is durable, applied and visible.
+    ///
+    /// # Errors
+    /// `Busy` when the queue is full, or `Stopped`; in each case nothing happened.
+    ///
+    /// # Panics
+    /// Never for an event that came out of a batch; an account or time that no batch takes is a bug of the caller.
+    pub fn submit_event(
+        &self,
+        platform: &PlatformId,
+        event: &EdgeEvent<'_>,
+    ) -> Result<EventTicket, SubmitError> {
+        if self.shared.stopped.get().is_some() {
+            return Err(self.shared.why_stopped());
+        }
+        let joined = self.shared.gathering.join(platform, event, self.shared.gathered_events_max);
+        #[expect(clippy::expect_used, reason = "the caller's promise, see above")]
+        let (ticket, waiters) = match joined.expect("an event of a batch fits into another") {
+            Joined::Waiting(ticket) => return Ok(ticket),
+            Joined::First(ticket, waiters) => (ticket, waiters),
+        };
+        let (error, message) = match self.shared.commands.try_send(Message::Gathered(waiters)) {
+            Ok(()) => return Ok(ticket),
+            Err(TrySendError::Full(message)) => (SubmitError::Busy, message),
+            Err(TrySendError::Disconnected(message)) => (self.shared.why_stopped(), message),
+        };
+        if let Message::Gathered(waiters) = message {
+            // Others may have joined meanwhile; they hear the same.
+            drop(self.shared.gathering.close(&waiters));
+            waiters.answer(Err(error.clone()));
+        }
+        Err(error)
     }
 
     /// Submits and waits for the answer, waiting also while the queue is full. For threads, not for async code.

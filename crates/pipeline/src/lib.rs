@@ -9,6 +9,7 @@
 //! | `writer.rs` | the loop |
 //! | `append.rs` | a group goes into the log, on a thread of its own when that helps |
 //! | `apply.rs` | one entry meets the machine |
+//! | `gather.rs` | single events of many callers become one command |
 //! | `handle.rs` | submitting, waiting, reading |
 //! | `effects.rs` | the bounded feed of what the outside must be told |
 //! | `identity.rs`, `forget.rs` | sealing before the log, destroying keys after it |
@@ -23,6 +24,7 @@ pub mod crash;
 mod effects;
 mod error;
 mod forget;
+mod gather;
 mod handle;
 mod identity;
 mod limits;
@@ -36,6 +38,7 @@ pub use clock::{Clock, ManualClock};
 pub use effects::EffectPage;
 pub use error::{OpenError, SubmitError, WaitError};
 pub use forget::Forget;
+pub use gather::{EventAnswer, EventTicket};
 pub use handle::{Handle, Ticket};
 pub use identity::{Identity, SealError, seal};
 pub use limits::Limits;

@@ -9,6 +9,8 @@ pub struct Limits {
     pub commands_queued_max: usize,
     /// Encoded bytes waiting in the queue named `commands`. A command above it alone still passes when the queue is empty.
     pub commands_queued_bytes_max: usize,
+    /// Single events that are gathered into one command.
+    pub gathered_events_max: u32,
     /// Entries written with one sync.
     pub batch_entries_max: usize,
     /// Encoded bytes written with one sync, unless one entry alone is larger.
@@ -34,6 +36,7 @@ impl Default for Limits {
         Self {
             commands_queued_max: 16_384,
             commands_queued_bytes_max: 256 << 20,
+            gathered_events_max: 10_000,
             batch_entries_max: 4_096,
             batch_bytes_max: 16 << 20,
             snapshot_entries: 1_000_000,

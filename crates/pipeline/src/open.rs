@@ -17,6 +17,7 @@ use crate::clock::{Clock, Stamper};
 use crate::effects::Feed;
 use crate::error::OpenError;
 use crate::forget::{Forget, Forgetter, Order, Pending};
+use crate::gather::Gathering;
 use crate::handle::{Handle, Shared};
 use crate::limits::Limits;
 use crate::saver::Saver;
@@ -101,6 +102,8 @@ impl Pipeline {
             entries_waiting_max: (limits.commands_queued_max + 2 * limits.batch_entries_max) as u64,
             queued_bytes: AtomicUsize::new(0),
             stopped: OnceLock::new(),
+            gathering: Gathering::default(),
+            gathered_events_max: limits.gathered_events_max,
             feed: Mutex::new(recovered.feed),
             pending: recovered.pending,
             reader: recovered.machine.reader(),

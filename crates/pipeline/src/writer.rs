@@ -17,7 +17,7 @@ use crate::clock::Stamper;
 use crate::crash::{self, CrashPoint};
 use crate::error::SubmitError;
 use crate::forget::Forgetter;
-use crate::handle::{Message, Shared, Submitted};
+use crate::handle::{Message, Reply, Shared, Submitted};
 use crate::limits::Limits;
 use crate::saver::Saver;
 use crate::{apply, record, snapshot};
@@ -124,7 +124,7 @@ impl Writer {
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match first {
-            Ok(message) => batch.take(message),
+            Ok(message) => batch.take(message, &self.shared),
             Err(RecvTimeoutError::Timeout) => return batch,
             Err(RecvTimeoutError::Disconnected) => batch.stop = true,
         }
@@ -133,7 +133,7 @@ impl Writer {
             && batch.bytes < self.limits.batch_bytes_max
         {
             match inbox.try_recv() {
-                Ok(message) => batch.take(message),
+                Ok(message) => batch.take(message, &self.shared),
                 Err(_) => break,
             }
         }
@@ -180,9 +180,11 @@ impl Writer {
         crash::here(CrashPoint::BeforeReply);
         for (reply, outcome, forget) in answers {
             match forget {
-                Some(order) => self.forgetter.forget(order, reply.map(|reply| (reply, outcome))),
-                // Nobody may be waiting any more; the command stands all the same.
-                None => drop(reply.map(|reply| reply.send(Ok(outcome)))),
+                Some(order) => {
+                    let reply = if let Reply::One(reply) = reply { Some((reply, outcome)) } else { None };
+                    self.forgetter.forget(order, reply);
+                }
+                None => reply.send(Ok(outcome)),
             }
         }
     }
@@ -191,9 +193,7 @@ impl Writer {
         tracing::error!(error = %why, commands = group.commands.len(), "append failed, no more commands are taken");
         let _ = self.shared.stopped.set(Arc::from(format!("an append failed ({why}); restart the server")));
         for submitted in group.commands {
-            if let Some(reply) = submitted.reply {
-                let _ = reply.send(Err(SubmitError::Unknown(Arc::clone(why))));
-            }
+            submitted.reply.send(Err(SubmitError::Unknown(Arc::clone(why))));
         }
     }
 
@@ -206,13 +206,15 @@ impl Writer {
     fn refuse_the_rest(&self, inbox: &Receiver<Message>) {
         while let Ok(message) = inbox.try_recv() {
             match message {
-                Message::Command(Submitted { reply: Some(reply), .. }) => {
-                    let _ = reply.send(Err(self.shared.why_stopped()));
+                Message::Command(Submitted { reply, .. }) => reply.send(Err(self.shared.why_stopped())),
+                Message::Gathered(waiters) => {
+                    drop(self.shared.gathering.close(&waiters));
+                    waiters.answer(Err(self.shared.why_stopped()));
                 }
                 Message::Snapshot(reply) => {
                     let _ = reply.send(Err(self.shared.why_stopped()));
                 }
-                Message::Command(_) | Message::Saved | Message::Stop => {}
+                Message::Saved | Message::Stop => {}
             }
         }
     }
@@ -265,8 +267,17 @@ impl Writer {
 }
 
 impl Batch {
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message, shared: &Shared) {
         match message {
+            Message::Gathered(waiters) => {
+                if let Some(command) = shared.gathering.close(&waiters) {
+                    let record = record::encode(&command);
+                    // These bytes were never counted as waiting: a gathering has a bound of its own.
+                    self.bytes += record.len();
+                    shared.queued_bytes.fetch_add(record.len(), Ordering::AcqRel);
+                    self.commands.push(Submitted { command, record, reply: Reply::Many(waiters) });
+                }
+            }
             Message::Command(submitted) => {
                 self.bytes += submitted.record.len();
                 self.commands.push(submitted);
@@ -280,5 +291,5 @@ impl Batch {
 }
 
 fn tick() -> Submitted {
-    Submitted { record: record::encode(&Command::Tick), command: Command::Tick, reply: None }
+    Submitted { record: record::encode(&Command::Tick), command: Command::Tick, reply: Reply::Nobody }
 }

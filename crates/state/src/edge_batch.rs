@@ -13,9 +13,14 @@ use crate::record::bytes::{Bytes, put_varint, unzigzag, zigzag};
 pub use followers::Op;
 
 /// Events in a batch at most.
-pub const EVENTS_MAX: u32 = 100_000;
+pub const EVENTS_MAX: u32 = 1_000_000;
+/// A batch with that many bytes takes no more events: with its envelope it must fit into a record.
+const BYTES_FULL: usize = crate::record::RECORD_BYTES_MAX - 64 * 1024;
 /// Bytes of an event id at most.
 pub const EVENT_ID_BYTES_MAX: usize = 64;
+
+/// Seven bits a byte.
+const VARINT_BYTES_MAX: usize = 10;
 
 const OP_MASK: u8 = 0b0000_0011;
 const FOLLOWEE_TEXT: u8 = 0b0000_0100;
@@ -50,8 +55,8 @@ pub enum EventRefusal {
     /// Before 1970 or after 2149, where a day is no longer a day.
     #[error("the time is refused: give milliseconds since 1970, before the year 2149")]
     Time,
-    /// The batch has [`EVENTS_MAX`] events.
-    #[error("the batch is full: 100000 events at most")]
+    /// The batch has [`EVENTS_MAX`] events, or as many bytes as a record takes.
+    #[error("the batch is full: 1000000 events at most, fewer if their ids are long")]
     BatchFull,
 }
 
@@ -258,7 +263,7 @@ impl EdgeBatchBuilder {
         at: i64,
         id: Option<&[u8]>,
     ) -> Result<(), EventRefusal> {
-        if self.len >= EVENTS_MAX {
+        if self.is_full() {
             return Err(EventRefusal::BatchFull);
         }
         if !(0..=AT_MAX).contains(&at) {
@@ -290,16 +295,39 @@ impl EdgeBatchBuilder {
         if id.is_some() {
             head |= HAS_ID;
         }
-        self.bytes.push(head);
-        put_varint(&mut self.bytes, zigzag(at - self.at));
+        let since = zigzag(at - self.at);
         self.at = at;
+        self.len += 1;
+        if let (AccountKey::Number(followee), AccountKey::Number(follower), None) = (followee, follower, id) {
+            self.put_numbers(head, [since, followee, follower]);
+            return Ok(());
+        }
+        self.bytes.push(head);
+        put_varint(&mut self.bytes, since);
         self.put_key(followee);
         self.put_key(follower);
         if let Some(id) = id {
             self.put_short(id);
         }
-        self.len += 1;
         Ok(())
+    }
+
+    /// Puts an event of numbers in one piece: nearly all are such, and loads have hundreds of millions of them.
+    #[inline]
+    fn put_numbers(&mut self, head: u8, numbers: [u64; 3]) {
+        let mut event = [0; 1 + 3 * VARINT_BYTES_MAX];
+        let mut len = 1;
+        event[0] = head;
+        for mut number in numbers {
+            while number >= 0x80 {
+                event[len] = number as u8 | 0x80;
+                number >>= 7;
+                len += 1;
+            }
+            event[len] = number as u8;
+            len += 1;
+        }
+        self.bytes.extend_from_slice(event.get(..len).unwrap_or_default());
     }
 
     fn put_key(&mut self, key: AccountKey<'_>) {
@@ -316,6 +344,11 @@ impl EdgeBatchBuilder {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// The platform that all events belong to.
+    pub fn platform(&self) -> &PlatformId {
+        &self.platform
+    }
+
     /// Events so far.
     pub fn len(&self) -> u32 {
         self.len
@@ -324,6 +357,12 @@ impl EdgeBatchBuilder {
     /// No event yet?
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Does it take no more events?
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.len >= EVENTS_MAX || self.bytes.len() >= BYTES_FULL
     }
 
     /// Bytes so far.
@@ -382,6 +421,22 @@ mod tests {
         let wrong = AccountKey::Text("42");
         assert!(builder.push_keys(Op::Follow, wrong, AccountKey::Number(1), 1, None).is_err());
         assert_eq!(builder.build(), before);
+    }
+
+    #[test]
+    fn a_batch_is_full_before_its_record_is_too_large() {
+        let long = |letter: &str| letter.repeat(ACCOUNT_ID_BYTES_MAX);
+        let (ann, bob, id) = (long("a"), long("b"), [7; EVENT_ID_BYTES_MAX]);
+        let mut builder = EdgeBatchBuilder::new(platform());
+        while !builder.is_full() {
+            builder.push(Op::Follow, &ann, &bob, 1_000, Some(&id)).unwrap();
+        }
+        assert!(builder.len() < EVENTS_MAX);
+        assert_eq!(builder.push(Op::Follow, "1", "2", 1_000, None), Err(EventRefusal::BatchFull));
+        let command = crate::Command::Edges(builder.build());
+        let record = crate::record::encode(&command);
+        assert!(record.len() + 1_024 < crate::record::RECORD_BYTES_MAX, "room for an envelope");
+        assert!(crate::record::decode(&record) == Ok(command));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Around every route: counting, logging, naming the position; and in front of them, a shortcut for the lookup.
+//! Around every route: counting, logging, naming the position; and in front of them, shortcuts for the lookup and for events.
 //!
 //! Written out instead of `axum::middleware::from_fn`, which boxes a future and clones a service for each request:
 //! on a lookup of a few microseconds that was measurable.
@@ -17,7 +17,7 @@ use axum::routing::future::RouteFuture;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::api::nameplates;
+use crate::api::{ingest, nameplates};
 use crate::app::AppState;
 use crate::request;
 
@@ -104,9 +104,9 @@ fn finish(app: &AppState, route: Option<&str>, start: Instant, position: u64, an
     }
 }
 
-/// The router with a shortcut in front: a lookup that need not wait is answered in place.
+/// The router with shortcuts in front: a lookup that need not wait is answered in place, events go to their handler.
 ///
-/// The route exists behind it as well and gives the same answers; the shortcut only saves the boxes and maps that a
+/// The routes exist behind it as well and give the same answers; the shortcuts only save the boxes and maps that a
 /// router needs for handlers in general.
 #[derive(Clone)]
 pub(crate) struct Front {
@@ -114,13 +114,18 @@ pub(crate) struct Front {
     pub(crate) router: Router,
 }
 
-/// Template of the route that the shortcut stands for.
+/// Template of the route that the shortcut of lookups stands for.
 const LOOKUP: &str = "/v1/nameplates/{platform}/{account}";
+/// The route that the shortcut of events stands for.
+const INGEST: &str = "/v1/ingest";
+
+/// An answer that has to wait.
+type Boxed = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 impl Service<Request> for Front {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+    type Future = Either<Ready<Result<Response, Infallible>>, Either<Boxed, RouteFuture<Infallible>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // A router is always ready.
@@ -136,7 +141,19 @@ impl Service<Request> for Front {
                 return Either::Left { one: std::future::ready(Ok(answer)) };
             }
         }
-        Either::Right { other: self.router.call(request) }
+        if request.method() == Method::POST && request.uri().path() == INGEST {
+            let (start, position) = (Instant::now(), self.app.reader().applied());
+            let app = self.app.clone();
+            let answering = async move {
+                let (head, body) = request.into_parts();
+                let taken = ingest::take(&app, head.uri.query(), &head.headers, body).await;
+                let mut answer = taken.into_response();
+                finish(&app, Some(INGEST), start, position, &mut answer);
+                Ok(answer)
+            };
+            return Either::Right { other: Either::Left { one: Box::pin(answering) } };
+        }
+        Either::Right { other: Either::Right { other: self.router.call(request) } }
     }
 }
 

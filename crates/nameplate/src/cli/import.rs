@@ -26,7 +26,7 @@ use crate::progress::{Progress, grouped};
 use crate::{talk, wiring};
 
 /// Batches on their way at once: enough that reading never waits for the disk, few enough to stay small.
-const BATCHES_IN_FLIGHT_MAX: usize = 4;
+const BATCHES_IN_FLIGHT_MAX: usize = 3;
 /// Refused lines that are reported; `--refused` writes all of them.
 const REFUSED_SHOWN_MAX: usize = 20;
 /// Time between two writes of the progress record.
@@ -53,7 +53,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<i64>,
     /// Events in one log entry
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(state::EVENTS_MAX)))]
+    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(state::EVENTS_MAX)))]
     batch: u32,
     /// Write every refused line to this file, as `line,reason,text`
     #[arg(long, value_name = "FILE")]

@@ -14,7 +14,7 @@ use super::{START_MS, Stage};
 use crate::progress::Progress;
 
 /// Events in one batch.
-const BATCH_EVENTS: u32 = state::EVENTS_MAX;
+const BATCH_EVENTS: u32 = 100_000;
 /// Batches on their way at once.
 const BATCHES_IN_FLIGHT_MAX: usize = 3;
 /// Facts in one command.

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use connectors::ingest::Events;
+use connectors::ingest::{Events, LINE_BYTES_MAX};
 use connectors::{Batch, Refusals};
 use pipeline::{SubmitError, Ticket};
 use serde::Serialize;
@@ -113,8 +113,18 @@ pub(crate) async fn ingest(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    let query = Query::parse(raw.as_deref(), &["platform", "results"])?;
+    take(&app, raw.as_deref(), &headers, body).await
+}
+
+/// The same for whoever has no router at hand.
+pub(crate) async fn take(
+    app: &AppState,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let caller = auth::caller(app, headers)?;
+    let query = Query::parse(query, &["platform", "results"])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
     let all = query.parsed("results", "must be `problems` or `all`", |text| match text {
         "problems" => Some(false),
@@ -127,14 +137,14 @@ pub(crate) async fn ingest(
         bytes_max: app.limits.ingest_bytes_max,
         within: app.limits.body_read_timeout,
     };
-    let taken = body::take(&headers, body, accepts, &app.pool).await?;
+    let taken = body::take(headers, body, accepts, &app.pool).await?;
     let all = all.unwrap_or(false);
     let asked = Asked {
         caller: caller.id().as_bytes(),
         action: &[b"ingest", platform.as_str().as_bytes(), &[u8::from(all)]],
         body: &taken.bytes.clone(),
     };
-    app.idempotency.once(&headers, asked, run(&app, platform.clone(), all, &taken)).await
+    app.idempotency.once(headers, asked, run(app, platform.clone(), all, &taken)).await
 }
 
 async fn run(app: &AppState, platform: PlatformId, all: bool, taken: &Taken) -> Result<Response, Problem> {
@@ -147,6 +157,7 @@ async fn run(app: &AppState, platform: PlatformId, all: bool, taken: &Taken) -> 
         answer: Answer { position: app.reader().applied(), complete: true, ..Answer::default() },
     };
     match taken.coding {
+        Coding::Identity if taken.bytes.len() <= LINE_BYTES_MAX && ingest.single(&taken.bytes).await? => {}
         Coding::Identity => {
             ingest.lines(&taken.bytes, 0).await?;
         }
@@ -177,6 +188,32 @@ struct Flight {
 }
 
 impl Ingest<'_> {
+    /// Takes a body of one event, in one command with those of other requests; `false` for every other body.
+    async fn single(&mut self, bytes: &[u8]) -> Result<bool, Problem> {
+        let Some(Batch { edges, lines, refused }) = Events::new(bytes).next_batch(&self.platform, 2) else {
+            return Ok(false);
+        };
+        let (Some(event), &[line]) = (edges.events().next(), lines.as_slice()) else { return Ok(false) };
+        if refused.total() > 0 {
+            return Ok(false);
+        }
+        let mut attempt = 0;
+        let ticket = loop {
+            match self.app.handle.submit_event(&self.platform, &event) {
+                Ok(ticket) => break ticket,
+                Err(SubmitError::Busy) if attempt < BUSY_TRIES_MAX => request::pause(attempt).await,
+                Err(error) => return Err(request::submit_problem(&error)),
+            }
+            attempt += 1;
+        };
+        let answer = ticket.await.map_err(|error| request::submit_problem(&error))?;
+        let item = answer.result.map_err(|refusal| request::refusal_problem(&refusal))?;
+        self.answer.position = self.answer.position.max(answer.position);
+        self.answer.lines += 1;
+        self.answered(line, item);
+        Ok(true)
+    }
+
     /// Opens a compressed body window by window, each ending at the end of a line.
     async fn windows(&mut self, taken: &Taken) -> Result<(), Problem> {
         let mut reader = body::reader(&taken.bytes, taken.coding)?;
@@ -263,17 +300,21 @@ impl Ingest<'_> {
         self.answer.position = self.answer.position.max(outcome.position);
         self.answer.lines += outcome.items.len() as u64;
         for (line, item) in flight.lines.iter().zip(outcome.items) {
-            match item {
-                ItemOutcome::Accepted => self.answer.accepted += 1,
-                ItemOutcome::Duplicate => self.answer.duplicate += 1,
-                ItemOutcome::Stale => self.answer.stale += 1,
-                _ => self.answer.refused += 1,
-            }
-            if self.all || item != ItemOutcome::Accepted {
-                self.list(flight.before + line, item.as_str(), || item.text().to_owned());
-            }
+            self.answered(flight.before + line, item);
         }
         Ok(())
+    }
+
+    fn answered(&mut self, line: u64, item: ItemOutcome) {
+        match item {
+            ItemOutcome::Accepted => self.answer.accepted += 1,
+            ItemOutcome::Duplicate => self.answer.duplicate += 1,
+            ItemOutcome::Stale => self.answer.stale += 1,
+            _ => self.answer.refused += 1,
+        }
+        if self.all || item != ItemOutcome::Accepted {
+            self.list(line, item.as_str(), || item.text().to_owned());
+        }
     }
 
     fn list(&mut self, line: u64, result: &'static str, text: impl FnOnce() -> String) {

@@ -111,3 +111,34 @@ async fn a_long_list_of_problems_says_that_it_is_not_complete() {
     assert_eq!(answer["results"].as_array().unwrap().len(), 10);
     assert_eq!(answer["complete"], false);
 }
+
+/// Requests of one event share commands; each still hears of its own event, as a body of several lines would say it.
+#[tokio::test]
+async fn single_events_share_a_command_and_each_is_answered_for_itself() {
+    let house = House::new().await;
+    let path = "/v1/ingest?platform=demo";
+    let event = |follower: &str| {
+        format!(r#"{{"type":"follow","follower":"{follower}","account":"ann","at":{START}}}"#).into_bytes()
+    };
+    let (one, two, again, itself, bad) = tokio::join!(
+        house.ndjson(path, event("1"), ""),
+        house.ndjson(path, event("2"), ""),
+        house.ndjson(path, event("2"), ""),
+        house.ndjson(path, event("ann"), ""),
+        house.ndjson(path, b"not json".to_vec(), ""),
+    );
+    let says = |name: &str, answer: &crate::house::Answer| {
+        let answer = answer.json();
+        assert_eq!((&answer["lines"], &answer["complete"]), (&json!(1), &json!(true)), "{name}");
+        let of = |count: &str| answer[count].as_u64().unwrap();
+        [of("accepted"), of("duplicate"), of("stale"), of("refused")]
+    };
+    assert_eq!(says("one", &one), [1, 0, 0, 0]);
+    let [two, again] = [says("two", &two), says("again", &again)];
+    assert_eq!((two[0] + again[0], two[1] + again[1]), (1, 1), "one of the two was first");
+    assert_eq!(says("itself", &itself), [0, 0, 0, 1]);
+    assert_eq!(itself.json()["results"][0]["result"], "account_cannot_follow_itself");
+    assert_eq!(says("bad", &bad), [0, 0, 0, 1]);
+    let unknown = house.ndjson("/v1/ingest?platform=demo&results=all", event("3"), "").await;
+    assert_eq!(unknown.json()["results"][0]["result"], "accepted");
+}
