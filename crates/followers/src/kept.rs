@@ -92,11 +92,17 @@ impl KeptFilters {
     /// Takes these followers, ascending, out of every filter.
     pub(crate) fn remove_followers(&mut self, followers: &[u32], scratch: &mut Scratch) {
         for kept in self.by_account.values_mut().flatten() {
-            let changes: Vec<Change> = followers
-                .iter()
-                .filter(|id| kept.taken.contains(AccountNo(**id)).is_some())
-                .map(|id| Change { id: *id, day: None })
-                .collect();
+            let gone = |id: u32| Change { id, day: None };
+            // Whichever are fewer are looked up among the others.
+            let changes: Vec<Change> = if followers.len() < kept.taken.len() as usize {
+                let taken = followers.iter().filter(|id| kept.taken.contains(AccountNo(**id)).is_some());
+                taken.map(|id| gone(*id)).collect()
+            } else {
+                let mut taken = Vec::new();
+                kept.taken
+                    .for_each(|id, _| taken.extend(followers.binary_search(&id).ok().map(|_| gone(id))));
+                taken
+            };
             if !changes.is_empty() {
                 kept.taken.change(&changes, scratch);
             }

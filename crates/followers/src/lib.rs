@@ -13,6 +13,7 @@ mod choose;
 mod edge;
 mod engine;
 mod filter;
+mod following;
 mod horizon;
 mod kept;
 mod limits;

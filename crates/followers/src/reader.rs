@@ -31,6 +31,51 @@ impl Reader {
         self.shared.following(who)
     }
 
+    /// A page of at most `limit` accounts (at least one) that `who` follows, newest first, starting right after `after`;
+    /// `None` until the lists are built ([`Reader::tend_following`]), which is asked for herewith.
+    ///
+    /// Each edge is looked at once, at a moment no older than the call, so a page takes about as long as `who` follows
+    /// accounts, however small the page: some tenths of a microsecond each.
+    pub fn following(&self, who: AccountNo, after: Option<Cursor>, limit: usize) -> Option<Page> {
+        let mut all = self.followees(who)?;
+        // Newest first, as for followers: by day and then by number, highest first.
+        all.sort_unstable_by_key(|(account, day)| std::cmp::Reverse((*day, *account)));
+        let from = after.map_or(0, |after| {
+            all.partition_point(|(account, day)| (*day, *account) >= (after.day, after.account))
+        });
+        let until = all.len().min(from.saturating_add(limit.max(1)));
+        let complete = until == all.len();
+        let items = all.get(from..until).unwrap_or_default().to_vec();
+        let next =
+            items.last().filter(|_| !complete).map(|(account, day)| Cursor { day: *day, account: *account });
+        Some(Page { items, next, complete })
+    }
+
+    /// Everyone whom `who` follows, ascending, with the day it began; `None` until the lists are built.
+    pub fn followees(&self, who: AccountNo) -> Option<Vec<(AccountNo, Day)>> {
+        let candidates = self.shared.lists.candidates(who.0)?;
+        let since = |followee| Some((followee, self.contains(followee, who)?));
+        Some(candidates.into_iter().map(AccountNo).filter_map(since).collect())
+    }
+
+    /// Whether the lists behind [`Reader::following`] are built.
+    pub fn following_is_ready(&self) -> bool {
+        self.shared.lists.is_ready()
+    }
+
+    /// Does one piece of the work behind [`Reader::following`]: builds the lists, sorts what is new, clears out what is
+    /// old. True when there is more to do at once; otherwise ask again within some tens of milliseconds.
+    ///
+    /// To be called from a thread that may be busy for a while: building reads every set. Nobody waits for it.
+    pub fn tend_following(&self) -> bool {
+        self.shared.lists.tend(&self.shared)
+    }
+
+    /// Bytes on the heap of the lists behind [`Reader::following`], without what the allocator adds.
+    pub fn following_heap_bytes(&self) -> usize {
+        self.shared.lists.heap_bytes()
+    }
+
     /// Since which day `follower` follows `who`, or `None` when it does not.
     pub fn contains(&self, who: AccountNo, follower: AccountNo) -> Option<Day> {
         self.look(who, |set| set?.contains(follower))

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwapOption, Guard};
 
 use crate::attributes::Attributes;
 use crate::choose::places;
+use crate::following::Following;
 use crate::saved::Pins;
 use crate::set::{Claim, Leaf, Mask, Scratch, Spares};
 use crate::{AccountNo, FollowerSet, prefetch};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     following: boxcar::Vec<Box<[AtomicU32]>>,
     accounts: AtomicU32,
     pub(crate) attributes: Attributes,
+    pub(crate) lists: Following,
 }
 
 /// One account. No set at all stands for the empty one.

@@ -90,6 +90,7 @@ impl Engine {
     /// When an account number does not exist: the owner of the names gives out numbers only after
     /// [`Engine::grow`]. Also when the batch has 2^32 events or more.
     pub fn apply(&mut self, batch: &[Edge], outcomes: &mut Vec<EdgeOutcome>, touched: &mut Vec<CountChange>) {
+        self.recorder.begin(&self.shared.lists);
         let mut room = std::mem::take(&mut self.room);
         let first = outcomes.len();
         outcomes.resize(first + batch.len(), EdgeOutcome::Inserted);
@@ -109,6 +110,7 @@ impl Engine {
         if room.events.capacity() <= EVENTS_KEPT_MAX {
             self.room = room;
         }
+        self.recorder.end(&self.shared.lists);
     }
 
     /// Fetches what the horizon knows of each edge.
@@ -208,7 +210,7 @@ impl Engine {
         }
         if !room.claims.is_empty() {
             let (before, after) = self.sets.change(followee, &mut room.claims, &mut room.scratch);
-            if self.count_following(room, outcomes) {
+            if self.count_following(followee, room, outcomes) {
                 touched.push(CountChange { account: AccountNo(followee), before, after });
             }
         }
@@ -239,6 +241,7 @@ impl Engine {
             let follower = edge_of(first.key).1;
             builder.push(follower, repeated.iter().fold(first.day, |day, event| day.max(event.day)));
             self.shared.follows(follower, 1);
+            self.recorder.inserted(&self.shared.lists, followee, follower);
             for event in repeated {
                 outcomes[event.place as usize] = EdgeOutcome::Duplicate;
             }
@@ -305,7 +308,7 @@ impl Engine {
             follower,
             since: self.sets.get(followee).contains(AccountNo(follower)).map(|day| day.0),
             stamp,
-            removed: self.removed.since(followee).max(self.removed.since(follower)),
+            removed: self.removed.since(followee).max(self.removed.since_as_follower(follower)),
             places: None,
         };
         for event in &room.events[events] {
@@ -328,7 +331,7 @@ impl Engine {
 
     /// Adds to the following counts of those who came and went, and answers what their events did. Says whether anybody
     /// came or went.
-    fn count_following(&self, room: &Room, outcomes: &mut [EdgeOutcome]) -> bool {
+    fn count_following(&mut self, followee: u32, room: &Room, outcomes: &mut [EdgeOutcome]) -> bool {
         let mut anybody = false;
         for (at, (claim, place)) in room.claims.iter().zip(&room.places).enumerate() {
             if let Some(later) = room.claims.get(at + AHEAD) {
@@ -337,6 +340,7 @@ impl Engine {
             let outcome = match (claim.was.is_some(), claim.asks == Asks::Gone) {
                 (false, false) => {
                     self.shared.follows(claim.id, 1);
+                    self.recorder.inserted(&self.shared.lists, followee, claim.id);
                     anybody = true;
                     // As answered beforehand.
                     continue;

@@ -54,6 +54,10 @@ impl Engine {
         for (who, counted) in (0..accounts).zip(following) {
             let kept = self.shared.following(AccountNo(who));
             promise(who, kept == counted, "a following count is the number of sets the account is in")?;
+            // Each one listed is in a set, so as many are the very same.
+            let listed = self.reader().followees(AccountNo(who));
+            let whole = listed.is_none_or(|listed| listed.len() == counted as usize);
+            promise(who, whole, "a list of followed accounts is whole")?;
         }
         Ok(())
     }

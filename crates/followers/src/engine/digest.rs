@@ -36,6 +36,10 @@ impl Engine {
             let of = mix(3, id_hash(AccountNo(who)));
             sum = sum.wrapping_add(mix(of, u128::from(at.cast_unsigned())));
         }
+        for (who, at) in self.removed.iter_purged() {
+            let of = mix(5, id_hash(AccountNo(who)));
+            sum = sum.wrapping_add(mix(of, u128::from(at.cast_unsigned())));
+        }
         for (who, filters) in self.kept.iter() {
             for kept in filters {
                 let mut fact = mix(4, id_hash(AccountNo(who)));

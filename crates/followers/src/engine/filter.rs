@@ -79,7 +79,10 @@ impl Engine {
         let after = kept.taken.back_into(&now, &mut self.room.scratch);
         let count = after.len();
         assert_eq!(now.len().checked_add(restored), Some(count), "who was taken did not follow");
+        self.recorder.begin(&self.shared.lists);
+        self.recorder.restored(&self.shared.lists, target.0, &after);
         self.sets.publish_shared(target.0, after);
+        self.recorder.end(&self.shared.lists);
         match kept.taken.leaves() {
             Some(leaves) => leaves.for_each(|(leaf, who)| self.shared.all_follow(leaf, who, 1)),
             None => kept.taken.for_each(|id, _| self.shared.follows(id, 1)),

@@ -12,6 +12,7 @@ mod sort;
 
 use std::sync::Arc;
 
+use crate::following::Recorder;
 use crate::horizon::Horizon;
 use crate::kept::KeptFilters;
 use crate::set::SetBuilder;
@@ -30,6 +31,7 @@ pub struct Engine {
     pub(crate) horizon: Horizon,
     pub(crate) kept: KeptFilters,
     pub(crate) removed: remove::Removed,
+    pub(crate) recorder: Recorder,
     room: apply::Room,
     room_for_sets: SetBuilder,
 }
@@ -46,6 +48,7 @@ impl Engine {
             shared,
             kept: KeptFilters::default(),
             removed: remove::Removed::default(),
+            recorder: Recorder::default(),
             room: apply::Room::default(),
             room_for_sets: SetBuilder::default(),
         }

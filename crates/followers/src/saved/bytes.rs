@@ -87,6 +87,15 @@ impl<'a> Input<'a> {
         u32::try_from(self.varint()?).map_err(|_| "a number is too large")
     }
 
+    /// A number with a flag in the bit above it.
+    pub(super) fn flagged(&mut self) -> Result<(u32, bool), What> {
+        let both = self.varint()?;
+        if both >> 33 != 0 {
+            return Err("a number is too large");
+        }
+        Ok((both as u32, both >> 32 == 1))
+    }
+
     /// How many items follow, of at least one byte each.
     pub(super) fn count(&mut self) -> Result<usize, What> {
         let count = usize::try_from(self.varint()?).map_err(|_| SHORT)?;

@@ -28,7 +28,7 @@ enum Read {
     Attributes(Vec<(Attribute, usize, Chunk)>),
     Horizon(Vec<(u64, Stamp)>),
     Filters(Vec<(u32, Kept)>),
-    Removals(Vec<(u32, i64)>),
+    Removals(Vec<(u32, bool, i64)>),
 }
 
 impl Engine {
@@ -194,9 +194,9 @@ impl Reader {
                 if who < self.accounts { Ok((who, kept)) } else { Err("an account number is too large") }
             })?),
             Kind::Removals => Read::Removals(all(input, |input| {
-                let who = input.u32()?;
+                let (who, purged) = input.flagged()?;
                 self.exists(who)?;
-                Ok((who, input.i64()?))
+                Ok((who, purged, input.i64()?))
             })?),
         })
     }
@@ -296,7 +296,13 @@ impl Place<'_> {
                 }
             }
             Read::Removals(removals) => {
-                removals.into_iter().for_each(|(who, at)| self.engine.removed.mark(who, at));
+                for (who, purged, at) in removals {
+                    if purged {
+                        self.engine.removed.mark_purged(who, at);
+                    } else {
+                        self.engine.removed.mark(who, at);
+                    }
+                }
             }
         }
         Ok(())

@@ -31,7 +31,8 @@ pub struct Pinned {
     horizon: Vec<(u64, Stamp)>,
     floor: i64,
     filters: Vec<(u32, Vec<Kept>)>,
-    removals: Vec<(u32, i64)>,
+    /// Account, whether it was only purged, time.
+    removals: Vec<(u32, bool, i64)>,
 }
 
 impl Engine {
@@ -63,7 +64,7 @@ impl Engine {
             horizon: self.horizon.live(),
             floor: self.horizon.floor(),
             filters: self.kept.iter().map(|(who, filters)| (who, filters.to_vec())).collect(),
-            removals: self.removed.iter().collect(),
+            removals: self.removed.iter_all().collect(),
         }
     }
 }
@@ -107,9 +108,9 @@ impl Pinned {
                 facts::put_kept(out.payload(), *who, kept, &mut room);
             }
         }
-        for (who, at) in &self.removals {
+        for (who, purged, at) in &self.removals {
             out.item(Kind::Removals)?;
-            put_varint(out.payload(), u64::from(*who));
+            put_varint(out.payload(), u64::from(*purged) << 32 | u64::from(*who));
             put_i64(out.payload(), *at);
         }
         out.begin(Kind::End)?;

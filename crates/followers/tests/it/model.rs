@@ -29,7 +29,10 @@ pub(crate) enum Step {
     Filter(u32, Filter),
     Undo(u32, usize),
     Remove(Vec<u32>),
+    Purge(Vec<u32>),
     Reload,
+    /// Somebody tends the lists of followed accounts until there is nothing to do.
+    Tend,
 }
 
 #[derive(Default)]
@@ -40,6 +43,7 @@ struct Model {
     attributes: BTreeSet<(u32, Attribute)>,
     filters: Vec<Ran>,
     removed: BTreeMap<u32, i64>,
+    purged: BTreeMap<u32, i64>,
 }
 
 struct Ran {
@@ -80,6 +84,9 @@ impl Model {
             return EdgeOutcome::TooOld;
         }
         if [a, b].iter().any(|who| self.removed.get(who).is_some_and(|at| version < *at)) {
+            return EdgeOutcome::Stale;
+        }
+        if self.purged.get(&b).is_some_and(|at| version < *at) {
             return EdgeOutcome::Stale;
         }
         let claim = (version, edge.op == Op::Unfollow);
@@ -207,7 +214,12 @@ pub(crate) fn agree(steps: &[Step]) -> Engine {
                 let outcome = engine.undo(AccountNo(*target), FilterId(ran.position), model.clock);
                 assert_eq!(outcome, UndoOutcome::Restored { restored, count });
             }
-            Step::Remove(who) => remove(&mut engine, &mut model, who),
+            Step::Remove(who) => remove(&mut engine, &mut model, who, false),
+            Step::Purge(who) => remove(&mut engine, &mut model, who, true),
+            Step::Tend => {
+                while engine.reader().tend_following() {}
+                assert!(engine.reader().following_is_ready());
+            }
             Step::Reload => {
                 let mut bytes = Vec::new();
                 engine.save(&mut bytes);
@@ -270,18 +282,23 @@ fn run_filter(engine: &mut Engine, model: &mut Model, target: u32, filter: &Filt
     model.filter(target, filter, position, &took);
 }
 
-fn remove(engine: &mut Engine, model: &mut Model, who: &[u32]) {
+fn remove(engine: &mut Engine, model: &mut Model, who: &[u32], purge: bool) {
     let before: Vec<u32> = (0..ACCOUNTS).map(|who| model.count(who)).collect();
-    model.members.retain(|(a, b), _| !who.contains(a) && !who.contains(b));
-    model.attributes.retain(|(of, _)| !who.contains(of));
-    model.filters.retain(|ran| !who.contains(&ran.target));
+    let edges = model.members.len();
+    model.members.retain(|(a, b), _| (purge || !who.contains(a)) && !who.contains(b));
+    let edges = (edges - model.members.len()) as u64;
     model.filters.iter_mut().for_each(|ran| ran.taken.retain(|id, _| !who.contains(id)));
-    for who in who {
-        model.removed.insert(*who, model.clock);
-    }
     let mut touched = Vec::new();
     let leaving: Vec<AccountNo> = who.iter().map(|who| AccountNo(*who)).collect();
-    engine.remove_accounts(&leaving, &mut touched);
+    if purge {
+        model.purged.extend(who.iter().map(|who| (*who, model.clock)));
+        assert_eq!(engine.purge(&leaving, &mut touched), edges);
+    } else {
+        model.attributes.retain(|(of, _)| !who.contains(of));
+        model.filters.retain(|ran| !who.contains(&ran.target));
+        model.removed.extend(who.iter().map(|who| (*who, model.clock)));
+        engine.remove_accounts(&leaving, &mut touched);
+    }
     let expected: Vec<CountChange> = (0..ACCOUNTS)
         .map(|who| CountChange {
             account: AccountNo(who),
@@ -306,6 +323,12 @@ fn compare(engine: &Engine, model: &Model) {
         assert_eq!(engine.recount(account), model.count(who));
         let follows = model.members.keys().filter(|(_, follower)| *follower == who).count() as u32;
         assert_eq!(reader.following_count(account), follows);
+        if let Some(listed) = reader.followees(account) {
+            let listed: Vec<(u32, i64)> =
+                listed.iter().map(|(followee, day)| (followee.0, i64::from(day.0))).collect();
+            let followees = model.members.iter().filter(|((_, follower), _)| *follower == who);
+            assert_eq!(listed, followees.map(|((followee, _), day)| (*followee, *day)).collect::<Vec<_>>());
+        }
         for attribute in Attribute::ALL {
             assert_eq!(reader.attribute(account, attribute), model.attributes.contains(&(who, attribute)));
         }
@@ -396,7 +419,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..4u32, filter()).prop_map(|(target, filter)| Step::Filter(target, filter)),
         3 => (0..4u32, any::<usize>()).prop_map(|(target, which)| Step::Undo(target, which)),
         1 => prop::collection::vec(0..ACCOUNTS, 1..3).prop_map(Step::Remove),
+        1 => prop::collection::vec(0..ACCOUNTS, 1..4).prop_map(Step::Purge),
         2 => Just(Step::Reload),
+        2 => Just(Step::Tend),
     ]
 }
 
