@@ -34,6 +34,7 @@
 mod account;
 mod case;
 pub mod commands;
+mod dead_letters;
 mod directory;
 mod edge_batch;
 mod effect;
@@ -59,6 +60,7 @@ mod state_hash;
 pub use account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
 pub use case::{Case, ConsentGiven, MOVES_MAX, Move, Status};
 pub use commands::{Command, Entry};
+pub use dead_letters::{DeadLetter, DeadLetterPage};
 pub use edge_batch::{
     EVENT_ID_BYTES_MAX, EVENTS_MAX, EdgeBatch, EdgeBatchBuilder, EdgeEvent, EventRefusal, Events, Op,
 };
@@ -73,7 +75,7 @@ pub use machine::{Broken, LoadError, Machine};
 pub use outcome::{Done, ItemOutcome, Outcome, Refusal};
 pub use packs::PackInForce;
 pub use reader::{
-    AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FollowerPage, Nameplate, PlatformRead,
-    Reader, ShownField, WithheldField,
+    AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FollowerPage, FollowersAt, Nameplate,
+    PlatformRead, Reader, Recounted, ShownField, WithheldField,
 };
 pub use snapshot::Pinned;

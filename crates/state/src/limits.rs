@@ -28,6 +28,10 @@ pub struct Limits {
     pub history_rows_max: u32,
     /// From this count on an account has a count history; smaller ones have one once they have facts.
     pub history_from: u32,
+    /// Accounts that one command may purge.
+    pub purge_accounts_max: u32,
+    /// Events that came too late and are kept aside, on one platform; beyond that the oldest go.
+    pub dead_letters_max: u32,
     /// How far behind the log clock a live event may be, in milliseconds; event ids are remembered as long.
     pub horizon_ms: i64,
     /// How far ahead of the log clock an event may be, in milliseconds.
@@ -49,6 +53,8 @@ impl Default for Limits {
             holds_max: 16,
             history_rows_max: 800,
             history_from: 1_000,
+            purge_accounts_max: 1_000_000,
+            dead_letters_max: 100_000,
             horizon_ms: 72 * HOUR_MS,
             future_ms: 5 * 60_000,
             undo_ms: 30 * 24 * HOUR_MS,

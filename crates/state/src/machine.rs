@@ -87,12 +87,14 @@ impl Machine {
         assert!(entry.at >= self.clock, "the log's clock runs backwards at position {}", entry.position);
         self.position = entry.position;
         self.clock = entry.at;
+        self.shared.changing.fetch_add(1, Ordering::SeqCst);
         let mut effects = std::mem::take(&mut self.effects);
         let answer = self.dispatch(entry, &mut effects);
         self.effects = effects;
         // The position last: who reads it first sees at least what this entry did.
         self.shared.clock.store(entry.at.0, Ordering::Release);
         self.shared.applied.store(entry.position, Ordering::Release);
+        self.shared.changing.fetch_add(1, Ordering::SeqCst);
         match answer {
             Ok((done, items)) => Outcome { position: entry.position, result: Ok(done), items },
             Err(refusal) => Outcome { position: entry.position, result: Err(refusal), items: Vec::new() },
@@ -133,6 +135,8 @@ impl Machine {
             Command::Release(command) => command.apply(platform, &mut ctx).map(plain),
             Command::Leave(command) => command.apply(platform, &mut ctx).map(plain),
             Command::SightRegion(command) => command.apply(platform, &ctx),
+            Command::Purge(command) => command.apply(platform, &ctx),
+            Command::SettleDeadLetters(command) => command.apply(platform, &ctx),
         };
         platform.publish_moved();
         answer

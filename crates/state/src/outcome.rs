@@ -62,6 +62,22 @@ pub enum Done {
         /// The holder whose keys must be destroyed: this was the last account the holder stood behind.
         forget: Option<HolderId>,
     },
+    /// Accounts left every set they were in.
+    Purged {
+        /// Accounts that were taken, whether they followed anyone or not.
+        accounts: u32,
+        /// Edges that were removed.
+        edges: u64,
+        /// Accounts that lost followers.
+        sets: u32,
+    },
+    /// Dead letters are gone; each one that was replayed has its own answer.
+    DeadLettersSettled {
+        /// Letters that were brought in, whatever became of each.
+        replayed: u32,
+        /// Letters that were let go.
+        let_go: u32,
+    },
     /// A tick was processed.
     Ticked {
         /// Accounts looked at.
@@ -312,7 +328,7 @@ item_outcomes! {
     /// Taken, but something newer is known already.
     Stale = 2, "stale", "something newer is known already, nothing changed", true;
     /// The event is older than the reorder horizon.
-    TooOld = 16, "too_old", "the event is older than 72 hours: send it as a backfill", false;
+    TooOld = 16, "too_old", "the event is older than 72 hours and kept aside: have it replayed, or send it as a backfill", false;
     /// The event is more than five minutes ahead of the log's clock.
     InTheFuture = 17, "in_the_future", "the event is more than 5 minutes ahead: check the sender's clock", false;
     /// Follower and followee are the same.
@@ -327,6 +343,8 @@ item_outcomes! {
     TooManyAccounts = 22, "too_many_accounts", "this platform has as many accounts as it may", false;
     /// `followers` is counted from events.
     FollowersAreCounted = 23, "followers_are_counted", "followers are counted from events: send follows", false;
+    /// No such account.
+    UnknownAccount = 26, "unknown_account", "no event and no fact has named this account", false;
     /// The account has as many metrics as it may.
     TooManyMetrics = 24, "too_many_metrics", "the account has as many metrics as it may", false;
     /// The account has more topics than it may.

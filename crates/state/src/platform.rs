@@ -13,6 +13,7 @@ use policy::{Facts, Look, Millis, Surface, Viewer};
 
 use crate::account::AccountRecord;
 use crate::case::Status;
+use crate::dead_letters::DeadLetters;
 use crate::directory::{Column, Directory};
 use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event_ids::EventIds;
@@ -39,6 +40,7 @@ pub(crate) struct PlatformShared {
     pub(crate) slots: boxcar::Vec<Slot>,
     pub(crate) packs: ArcSwap<Vec<Arc<PackInForce>>>,
     pub(crate) tallies: Tallies,
+    pub(crate) letters: DeadLetters,
     pub(crate) nothing_known: Arc<AccountRecord>,
 }
 
@@ -152,6 +154,7 @@ impl Platform {
             slots: boxcar::Vec::new(),
             packs: ArcSwap::from_pointee(Vec::new()),
             tallies: Tallies::default(),
+            letters: DeadLetters::default(),
             nothing_known: Arc::new(nothing_known),
         };
         Self {

@@ -4,6 +4,7 @@
 //! [`Reader::applied`] first: everything read afterwards includes that position.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use policy::{CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis
 use crate::account::AccountRecord;
 use crate::case::{Case, Status};
 use crate::commands::{Attributes, Filter};
+use crate::dead_letters::DeadLetterPage;
 use crate::history::HistoryRow;
 use crate::ids::{AccountId, AccountKey, KeyId, Label, PlatformId, Roles, RuleRef};
 use crate::outcome::Refusal;
@@ -23,6 +25,8 @@ use crate::platform::{PlatformShared, name_shown};
 /// What the writer shows to every reader.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
+    /// Odd while an entry is being applied.
+    pub(crate) changing: AtomicU64,
     pub(crate) applied: AtomicU64,
     pub(crate) clock: AtomicI64,
     pub(crate) platforms: ArcSwap<BTreeMap<PlatformId, Arc<PlatformShared>>>,
@@ -80,6 +84,10 @@ pub struct Counts {
     pub events_refused: u64,
     /// Accounts that the next tick will look at.
     pub moved: u64,
+    /// Events that came too late and are kept aside.
+    pub dead_letters: u64,
+    /// Such events that are no longer kept, because there were too many.
+    pub dead_letters_dropped: u64,
 }
 
 /// What one viewer sees beside one account, over all packs in force.
@@ -148,6 +156,72 @@ pub struct FollowerPage {
     pub next: Option<followers::Cursor>,
 }
 
+/// The followers of one account at exactly one position.
+#[derive(Clone, Debug)]
+pub struct FollowersAt {
+    platform: Arc<PlatformShared>,
+    set: Arc<followers::FollowerSet>,
+    /// The position.
+    pub position: u64,
+    /// The log's clock at that position.
+    pub at: Millis,
+}
+
+impl FollowersAt {
+    /// How many followers there were.
+    pub fn count(&self) -> u32 {
+        self.set.len()
+    }
+
+    /// BLAKE3 over one line a follower: its id, a tab, its day of follow as days since 1970-01-01, a line feed. Ids that
+    /// are numbers come first, by value, then the others by their bytes. Sorts all of them, so it takes a while.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut numbers: Vec<(u64, u16)> = Vec::with_capacity(self.set.len() as usize);
+        let mut texts: Vec<(&str, u16)> = Vec::new();
+        for (no, day) in self.set.iter() {
+            match self.platform.directory.name(no.0) {
+                Some(AccountKey::Number(number)) => numbers.push((number, day.0)),
+                Some(AccountKey::Text(text)) => texts.push((text, day.0)),
+                None => {}
+            }
+        }
+        numbers.sort_unstable();
+        texts.sort_unstable();
+        let mut hasher = blake3::Hasher::new();
+        let mut line = String::new();
+        let mut update = |line: &mut String| {
+            hasher.update(line.as_bytes());
+            line.clear();
+        };
+        for (number, day) in numbers {
+            // Writing to a text cannot fail.
+            let _ = writeln!(line, "{number}\t{day}");
+            update(&mut line);
+        }
+        for (text, day) in texts {
+            let _ = writeln!(line, "{text}\t{day}");
+            update(&mut line);
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// What a part of a recount found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recounted {
+    /// Accounts that were counted again.
+    pub accounts: u32,
+    /// Followers that were read.
+    pub edges: u64,
+    /// By how much counts differ from what is there, summed up: 0, or there is a bug.
+    pub drift: u64,
+    /// The account number to go on with; `None` when all are done.
+    pub next: Option<u32>,
+}
+
+/// Looks at an account whose list changes while it is counted, before the difference counts as one.
+const RECOUNT_TRIES: u32 = 100;
+
 /// What a filter would do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterPreview {
@@ -193,6 +267,18 @@ impl Reader {
     /// What the writer of a platform shares with readers.
     pub(crate) fn platform_shared(&self, id: &PlatformId) -> Option<Arc<PlatformShared>> {
         self.shared.platforms.load().get(id).map(Arc::clone)
+    }
+
+    /// Does one piece of the work behind the lists of followed accounts on every platform, and says whether there is
+    /// more to do at once: see [`followers::Reader::tend_following`].
+    pub fn tend_following(&self) -> bool {
+        let platforms = self.shared.platforms.load();
+        let mut more = false;
+        for platform in platforms.values() {
+            // Each gets its turn, whatever the others have to do.
+            more |= platform.followers.tend_following();
+        }
+        more
     }
 
     /// A key of any platform; it may be revoked or expired, see [`ApiKey::works_at`].
@@ -289,7 +375,52 @@ impl PlatformRead {
             events_too_old: of(&tallies.too_old),
             events_refused: of(&tallies.refused),
             moved: of(&tallies.moved),
+            dead_letters: self.platform.letters.kept(),
+            dead_letters_dropped: self.platform.letters.dropped(),
         }
+    }
+
+    /// Events that came too late, with numbers above `after`: at most `limit` (at least one), in the order they were heard.
+    pub fn dead_letters(&self, after: u64, limit: usize) -> DeadLetterPage {
+        self.platform.letters.page(after, limit)
+    }
+
+    /// Counts followers again, from the account numbered `from` on, until `edges` of them were read or all accounts are
+    /// done. Reads only: neither the writer nor any reader waits.
+    pub fn recount(&self, from: u32, edges: u64) -> Recounted {
+        let followers = &self.platform.followers;
+        let all = self.platform.directory.len();
+        let mut sum = Recounted::default();
+        let mut no = from;
+        while no < all && sum.edges < edges {
+            let set = followers.set(AccountNo(no));
+            // One by one, in one version of the set: the count that is shown is that version's.
+            let counted = set.iter().count() as u64;
+            let ascends = set.iter().map(|(follower, _)| follower).is_sorted_by(|a, b| a < b);
+            sum.edges += counted;
+            sum.accounts += 1;
+            sum.drift += counted.abs_diff(u64::from(set.len())) + u64::from(!ascends);
+            sum.drift += self.following_drift(AccountNo(no));
+            no += 1;
+        }
+        sum.next = (no < all).then_some(no);
+        sum
+    }
+
+    /// How far the number of accounts that this one follows is from their list, which the writer may be changing.
+    fn following_drift(&self, no: AccountNo) -> u64 {
+        let followers = &self.platform.followers;
+        let mut drift = 0;
+        for _ in 0..RECOUNT_TRIES {
+            let before = followers.following_count(no);
+            let Some(listed) = followers.followees(no) else { return 0 };
+            drift = u64::from(before).abs_diff(listed.len() as u64);
+            // A list that was read while the account followed or unfollowed proves nothing.
+            if drift == 0 {
+                break;
+            }
+        }
+        drift
     }
 
     /// The follower engine's own reader, by account number.
@@ -438,6 +569,36 @@ impl AccountRead {
             .iter()
             .flat_map(|pack| pack.each().map(|(rule, name, _)| (name.clone(), rule.distance(&facts, now))))
             .collect()
+    }
+
+    /// Its followers at exactly one position, which is the last one or, when the writer is quick, one shortly before it.
+    /// `None` when the writer was at it during every one of `tries` looks: ask again.
+    pub fn followers_now(&self, tries: u32) -> Option<FollowersAt> {
+        let shared = &self.platform.shared;
+        for _ in 0..tries {
+            let before = shared.changing.load(Ordering::SeqCst);
+            if before.is_multiple_of(2) {
+                let position = shared.applied.load(Ordering::Acquire);
+                let at = self.clock();
+                let set = self.shared().followers.set(self.no);
+                // A set of a later entry was published after that entry began, which would show here.
+                if shared.changing.load(Ordering::SeqCst) == before {
+                    let platform = Arc::clone(&self.platform.platform);
+                    return Some(FollowersAt { platform, set, position, at });
+                }
+            }
+            std::hint::spin_loop();
+        }
+        None
+    }
+
+    /// A page of accounts that it follows, newest first; `None` while the lists are being built.
+    pub fn followed(&self, after: Option<followers::Cursor>, limit: usize) -> Option<FollowerPage> {
+        let page = self.shared().followers.following(self.no, after, limit)?;
+        Some(FollowerPage {
+            items: page.items.into_iter().map(|(no, day)| (self.shared().name(no.0), day)).collect(),
+            next: page.next,
+        })
     }
 
     /// A page of followers, newest first.

@@ -126,6 +126,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         holds_max,
         history_rows_max,
         history_from,
+        purge_accounts_max,
+        dead_letters_max,
         horizon_ms,
         future_ms,
         undo_ms,
@@ -141,6 +143,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         holds_max,
         history_rows_max,
         history_from,
+        purge_accounts_max,
+        dead_letters_max,
     ] {
         out.extend_from_slice(&limit.to_le_bytes());
     }
@@ -237,6 +241,7 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
     for cell in [&t.accepted, &t.duplicate, &t.stale, &t.too_old, &t.refused] {
         put_varint(out, cell.load(Ordering::Relaxed));
     }
+    shared.letters.save(out);
 }
 
 fn load_slot(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
@@ -276,6 +281,7 @@ fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
     for cell in [&t.accepted, &t.duplicate, &t.stale, &t.too_old, &t.refused] {
         cell.store(b.varint()?, Ordering::Relaxed);
     }
+    p.shared.letters.fill(b)?;
     Some(())
 }
 

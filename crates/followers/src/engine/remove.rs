@@ -43,7 +43,7 @@ impl Removed {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.marks.is_empty()
+        self.known.is_empty()
     }
 
     pub(crate) fn mark(&mut self, who: u32, at: i64) {

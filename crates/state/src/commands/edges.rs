@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use followers::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
+use crate::dead_letters::DeadLetter;
 use crate::directory::UNKNOWN;
 use crate::edge_batch::EdgeBatch;
 use crate::event_ids::SeenId;
@@ -37,6 +38,7 @@ pub(crate) fn apply(
     scratch.touched.clear();
     let before = platform.shared.directory.len();
     admit(batch, prepared, &mut scratch, platform, ctx);
+    keep_late(batch, &scratch.refused, platform, ctx);
     let after = platform.shared.directory.len();
     platform.engine.grow(after);
     if platform.levels.everyone {
@@ -49,6 +51,21 @@ pub(crate) fn apply(
     platform.scratch = scratch;
     count(&items, &platform.shared.tallies);
     (Done::of_items(&items), items)
+}
+
+/// Keeps a copy of the events that came too late.
+fn keep_late(batch: &EdgeBatch, refused: &[(u32, ItemOutcome)], platform: &Platform, ctx: &Context<'_>) {
+    let mut late = refused.iter().filter(|(_, why)| *why == ItemOutcome::TooOld).map(|(place, _)| *place).peekable();
+    if late.peek().is_none() {
+        return;
+    }
+    let mut letters = Vec::new();
+    for (place, event) in (0..).zip(batch.events()) {
+        if late.next_if_eq(&place).is_some() {
+            letters.push(DeadLetter::new(&event, ctx.position, ctx.at));
+        }
+    }
+    platform.shared.letters.append(&mut letters, ctx.limits.dead_letters_max);
 }
 
 /// Lists the events for the engine, by account number, and those that are not even tried.
@@ -148,7 +165,7 @@ fn items(scratch: &Scratch) -> Vec<ItemOutcome> {
     items
 }
 
-fn answer(outcome: EdgeOutcome) -> ItemOutcome {
+pub(super) fn answer(outcome: EdgeOutcome) -> ItemOutcome {
     match outcome {
         EdgeOutcome::Inserted | EdgeOutcome::Removed => ItemOutcome::Accepted,
         EdgeOutcome::Duplicate => ItemOutcome::Duplicate,
@@ -162,7 +179,7 @@ fn answer(outcome: EdgeOutcome) -> ItemOutcome {
 
 /// Marks who crossed a threshold, and adds to the histories of accounts that have one: who came and who went, not
 /// just the difference.
-fn keep_history(
+pub(super) fn keep_history(
     edges: &[Edge],
     outcomes: &[EdgeOutcome],
     touched: &[CountChange],

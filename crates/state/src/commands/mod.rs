@@ -16,10 +16,12 @@ pub mod hold;
 pub mod issue_key;
 pub mod leave;
 pub mod link_identity;
+pub mod purge;
 pub mod register_platform;
 pub mod release;
 pub mod revoke_key;
 pub mod set_metrics;
+pub mod settle_dead_letters;
 pub mod sight_region;
 pub mod tick;
 pub mod undo_filter;
@@ -33,10 +35,12 @@ pub use hold::Hold;
 pub use issue_key::IssueKey;
 pub use leave::Leave;
 pub use link_identity::LinkIdentity;
+pub use purge::Purge;
 pub use register_platform::RegisterPlatform;
 pub use release::Release;
 pub use revoke_key::RevokeKey;
 pub use set_metrics::{MetricItem, SetMetrics};
+pub use settle_dead_letters::SettleDeadLetters;
 pub use sight_region::{SightRegion, Sighting};
 pub use undo_filter::UndoFilter;
 pub use upsert_accounts::{AccountFacts, Attributes, Topics, UpsertAccounts};
@@ -76,6 +80,10 @@ pub enum Command {
     Leave(Leave),
     /// Where accounts speak from.
     SightRegion(SightRegion),
+    /// Accounts leave every follower set they are in.
+    Purge(Purge),
+    /// Events that came too late are brought in, or let go.
+    SettleDeadLetters(SettleDeadLetters),
     /// Time passes: timers fire and moved accounts are evaluated, on every platform.
     Tick,
 }
@@ -100,6 +108,8 @@ impl Command {
             Command::Release(c) => Some(&c.platform),
             Command::Leave(c) => Some(&c.platform),
             Command::SightRegion(c) => Some(&c.platform),
+            Command::Purge(c) => Some(&c.platform),
+            Command::SettleDeadLetters(c) => Some(&c.platform),
             Command::Tick => None,
         }
     }
@@ -133,6 +143,8 @@ impl Command {
             Command::Release(_) => "release",
             Command::Leave(_) => "leave",
             Command::SightRegion(_) => "sight_region",
+            Command::Purge(_) => "purge",
+            Command::SettleDeadLetters(_) => "settle_dead_letters",
             Command::Tick => "tick",
         }
     }

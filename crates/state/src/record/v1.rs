@@ -12,8 +12,8 @@ use super::RecordError;
 use super::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint};
 use crate::commands::{
     AccountFacts, ActivatePack, Answer, Attributes, Command, DeactivatePack, Filter, FilterCriteria, Hold,
-    HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, RegisterPlatform, Release, RevokeKey,
-    SetMetrics, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge, RegisterPlatform, Release, RevokeKey,
+    SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use crate::edge_batch::EdgeBatch;
 use crate::ids::{
@@ -38,6 +38,8 @@ const RELEASE: u8 = 14;
 const LEAVE: u8 = 15;
 const SIGHT_REGION: u8 = 16;
 const TICK: u8 = 17;
+const PURGE: u8 = 18;
+const SETTLE_DEAD_LETTERS: u8 = 19;
 
 /// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
 const CRITERIA_DEPTH_MAX: u32 = 500;
@@ -183,6 +185,20 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
                 put_text(out, item.event.as_str());
             });
         }
+        Command::Purge(c) => {
+            out.push(PURGE);
+            put_text(out, c.platform.as_str());
+            put_list(out, &c.accounts, put_account);
+            put_actor(out, &c.by);
+        }
+        Command::SettleDeadLetters(c) => {
+            out.push(SETTLE_DEAD_LETTERS);
+            put_text(out, c.platform.as_str());
+            put_varint(out, c.from);
+            put_varint(out, c.to);
+            out.push(u8::from(c.replay));
+            put_actor(out, &c.by);
+        }
         Command::Tick => out.push(TICK),
     }
 }
@@ -208,6 +224,8 @@ pub(super) fn command(record: &[u8]) -> Result<Command, RecordError> {
         LEAVE => ("leave", leave(&mut bytes)),
         SIGHT_REGION => ("sight_region", sight_region(&mut bytes)),
         TICK => ("tick", Some(Command::Tick)),
+        PURGE => ("purge", purge(&mut bytes)),
+        SETTLE_DEAD_LETTERS => ("settle_dead_letters", settle_dead_letters(&mut bytes)),
         unknown => return Err(RecordError::UnknownCommand(unknown)),
     };
     match read {
@@ -366,6 +384,20 @@ fn sight_region(b: &mut Bytes<'_>) -> Option<Command> {
         })
     })?;
     Some(Command::SightRegion(SightRegion { platform, items }))
+}
+
+fn purge(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::Purge(Purge { platform: platform(b)?, accounts: b.list(account)?, by: actor(b)? }))
+}
+
+fn settle_dead_letters(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::SettleDeadLetters(SettleDeadLetters {
+        platform: platform(b)?,
+        from: b.varint()?,
+        to: b.varint()?,
+        replay: b.bool()?,
+        by: actor(b)?,
+    }))
 }
 
 // ---- pieces, shared with the snapshot ----

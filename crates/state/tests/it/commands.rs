@@ -398,3 +398,104 @@ fn a_gap_without_an_answer_names_its_key() {
     assert!(outcome.result.is_ok(), "{outcome:?}");
     run.replay(Limits::default());
 }
+
+#[test]
+fn a_purge_takes_accounts_out_of_every_set_they_are_in() {
+    check(
+        "register
+         pack threshold=3 period=1d
+         facts ann class=creator
+         follow ann 1 2 3 4
+         follow bob 1 ann
+         follow 1 4
+         tick
+         at 1d
+         purge 1 2 nobody 1 -> accepted accepted unknown_account duplicate: 3 edges of 2
+         count ann -> 2
+         count bob -> 1
+         count 1 -> 1
+         tick -> ticked 1 | ann crossed 3 down at 2 | ann withdrawn trigger_gone
+         history ann -> 0 organic+4-0, 1 purge+0-2
+         follow ann 1 at=0d -> stale
+         backfill ann 1 at=0d -> stale
+         follow ann 1 -> accepted
+         follow 1 2 at=0d -> stale
+         follow 1 2 -> accepted
+         purge 2 -> accepted: 1 edges of 1
+         purge 2 -> duplicate: 0 edges of 0
+         leave 3
+         purge 3 -> account_has_left: 0 edges of 0",
+    );
+    check(
+        "register
+         follow ann 1 2 3
+         filter ann of of=1,2
+         purge 1 -> duplicate: 0 edges of 0
+         undo ann 3 -> restored 1 count 2 | ann restored",
+    );
+    check_with(
+        Limits { purge_accounts_max: 2, ..Limits::default() },
+        "register
+         follow ann 1 2 3
+         purge 1 2 3 -> too_many_items
+         purge 1 2 -> accepted accepted: 2 edges of 1",
+    );
+}
+
+#[test]
+fn events_that_come_too_late_are_kept_aside_until_they_are_settled() {
+    check_with(
+        Limits { dead_letters_max: 4, ..Limits::default() },
+        "register
+         facts ann class=creator
+         follow ann 2 3
+         at 10d
+         follow ann 1 at=1d -> too_old
+         unfollow ann 2 at=2d -> too_old
+         unfollow ann 9 at=2d -> too_old
+         letters -> 1 Follow ann 1, 2 Unfollow ann 2, 3 Unfollow ann 9; 0 dropped
+         count ann -> 2
+         replay 1 3 -> accepted accepted duplicate
+         letters -> ; 0 dropped
+         replay 1 3 ->
+         count ann -> 2
+         history ann -> 0 organic+2-0, 10 organic+0-1, 10 backfill+1-0
+         follow ann 4 at=3d -> too_old
+         unfollow ann 4 at=4d -> too_old
+         follow ann 5 at=4d -> too_old
+         follow ann 6 at=4d -> too_old
+         follow ann 7 at=4d -> too_old
+         letters -> 5 Unfollow ann 4, 6 Follow ann 5, 7 Follow ann 6, 8 Follow ann 7; 1 dropped
+         let_go 7 7 -> let go 1
+         follow ann 4 at=9d -> accepted
+         unfollow ann 5 at=9d -> duplicate
+         replay 0 100 -> stale stale accepted
+         letters -> ; 1 dropped
+         count ann -> 4",
+    );
+    check(
+        "register
+         backfill ann 1 at=0d
+         at 10d
+         follow ann 1 at=1d -> too_old
+         unfollow ann 1 at=2d -> too_old
+         replay 1 2 -> stale accepted
+         count ann -> 0
+         backfill ann 2 at=5d -> accepted
+         unfollow ann 2 at=4d -> too_old
+         replay 3 3 -> stale
+         count ann -> 1
+         leave 2
+         follow ann 2 at=4d -> too_old
+         replay 4 4 -> account_has_left",
+    );
+    check_with(
+        Limits { items_max: 1, ..Limits::default() },
+        "register
+         at 10d
+         follow ann 1 2 at=1d -> too_old too_old
+         replay 1 2 -> too_many_items
+         let_go 2 2 -> let go 1
+         replay 1 1 -> accepted",
+    );
+}

@@ -30,6 +30,7 @@ fn platform() -> PlatformId {
 /// Every command, with every optional part at least once.
 fn samples() -> Vec<(&'static str, Command)> {
     let platform = platform();
+    let demo = platform.clone();
     let account = id("42");
     let rule = RuleRef { pack: code("weibo-2023"), rule: code("legal-name") };
     let mut batch = EdgeBatchBuilder::new(platform.clone());
@@ -202,6 +203,24 @@ fn samples() -> Vec<(&'static str, Command)> {
             }),
         ),
         ("tick", Command::Tick),
+        (
+            "purge",
+            Command::Purge(Purge {
+                platform: demo.clone(),
+                accounts: vec![id("42"), id("ann")],
+                by: Actor::System,
+            }),
+        ),
+        (
+            "settle_dead_letters",
+            Command::SettleDeadLetters(SettleDeadLetters {
+                platform: demo,
+                from: 3,
+                to: 300,
+                replay: true,
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
     ]
 }
 
@@ -245,7 +264,7 @@ fn every_record_is_pinned() {
 fn every_command_has_a_golden_record() {
     let words: std::collections::BTreeSet<&str> =
         samples().iter().map(|(_, command)| command.as_str()).collect();
-    assert_eq!(words.len(), 17);
+    assert_eq!(words.len(), 19);
 }
 
 #[test]
@@ -267,7 +286,7 @@ fn a_record_that_is_cut_or_longer_is_refused() {
 proptest! {
     #[test]
     fn what_can_be_read_is_written_to_the_same_bytes(
-        sample in 0usize..19,
+        sample in 0usize..21,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
     ) {
         let mut bytes = encode(&samples()[sample].1);

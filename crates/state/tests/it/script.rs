@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use policy::{Field, HolderKind, Surface, Viewer};
 use state::commands::{
     AccountFacts, ActivatePack, Answer, Attributes, DeactivatePack, Filter, FilterCriteria, Hold,
-    HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, RegisterPlatform, Release, RevokeKey,
-    SetMetrics, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge, RegisterPlatform, Release, RevokeKey,
+    SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use state::{
     AccountId, AccountKey, Actor, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectKind, Entry,
@@ -113,6 +113,17 @@ impl Run {
             "see" => self.see(words[0], words[1], words.get(2).copied().unwrap_or("profile")),
             "case" => self.case(words[0]),
             "behind" => self.behind(words[0]),
+            "letters" => {
+                let read = self.machine.reader().platform(&platform()).unwrap();
+                let letters = read.dead_letters(0, 1_000).items;
+                let counts = read.counts();
+                assert_eq!(counts.dead_letters, letters.len() as u64);
+                let each = letters.iter().map(|letter| {
+                    format!("{} {:?} {} {}", letter.number, letter.op, letter.followee, letter.follower)
+                });
+                let each = each.collect::<Vec<_>>().join(", ");
+                format!("{each}; {} dropped", counts.dead_letters_dropped)
+            }
             "count" => self.account(words[0]).map_or("unknown".into(), |a| a.count().to_string()),
             "history" => self.account(words[0]).map_or("unknown".into(), |account| {
                 let rows = account.history();
@@ -318,6 +329,18 @@ impl Run {
             "release" => {
                 Command::Release(Release { platform, account: account(), reason: code(plain[1]), by })
             }
+            "purge" => Command::Purge(Purge {
+                platform,
+                accounts: plain.iter().map(|word| AccountId::parse(word).unwrap()).collect(),
+                by,
+            }),
+            "replay" | "let_go" => Command::SettleDeadLetters(SettleDeadLetters {
+                platform,
+                from: plain[0].parse().unwrap(),
+                to: plain[1].parse().unwrap(),
+                replay: verb == "replay",
+                by,
+            }),
             "leave" => Command::Leave(Leave { platform, account: account(), by: Actor::Holder }),
             "tick" => Command::Tick,
             other => panic!("no verb `{other}`"),
@@ -377,6 +400,14 @@ fn render(outcome: &Outcome, effects: &[Effect]) -> String {
         Ok(Done::Answered { showing: false, .. }) => "answered".into(),
         Ok(Done::Left { forget: None }) => "applied".into(),
         Ok(Done::Left { forget: Some(holder) }) => format!("applied, forget {holder}"),
+        Ok(Done::Purged { edges, sets, .. }) => {
+            let items = outcome.items.iter().map(|item| item.as_str()).collect::<Vec<_>>().join(" ");
+            format!("{items}: {edges} edges of {sets}")
+        }
+        Ok(Done::DeadLettersSettled { replayed: 0, let_go }) => format!("let go {let_go}"),
+        Ok(Done::DeadLettersSettled { .. }) => {
+            outcome.items.iter().map(|item| item.as_str()).collect::<Vec<_>>().join(" ")
+        }
         Ok(Done::Ticked { moves, .. }) => format!("ticked {moves}"),
         Err(refusal) => refusal.as_str().into(),
     };
