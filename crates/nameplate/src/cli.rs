@@ -6,12 +6,16 @@
 mod account;
 mod backup;
 mod bench;
+mod certificate;
 mod config;
+mod dead_letters;
 mod demo;
 mod export;
 mod import;
 mod init;
 mod pack;
+mod purge;
+mod recount;
 mod restore;
 mod serve;
 
@@ -53,6 +57,14 @@ enum Verb {
     Pack(pack::PackVerb),
     /// Look at one account
     Account(account::AccountVerb),
+    /// Take suspended or deleted accounts out of every follower set
+    Purge(purge::Purge),
+    /// List, replay or let go of events that came too late
+    DeadLetters(dead_letters::DeadLetters),
+    /// Count every follower again and compare
+    Recount(recount::Recount),
+    /// Make or verify signed counts
+    Certificate(certificate::CertificateVerb),
     /// Write data out
     Export(export::Export),
     /// Copy a data folder, checked, into an archive folder
@@ -93,6 +105,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Import(verb) => verb.run(load),
         Verb::Pack(verb) => verb.run(load),
         Verb::Account(verb) => verb.run(load),
+        Verb::Purge(verb) => verb.run(load),
+        Verb::DeadLetters(verb) => verb.run(load),
+        Verb::Recount(verb) => verb.run(load),
+        Verb::Certificate(verb) => verb.run(load),
         Verb::Export(verb) => verb.run(load),
         Verb::Backup(verb) => verb.run(load),
         Verb::Restore(verb) => verb.run(load),

@@ -60,6 +60,7 @@ pub(crate) struct Store {
     pub(crate) snapshot_entries: u64,
     pub(crate) snapshot_bytes: u64,
     pub(crate) snapshots_kept: usize,
+    pub(crate) following_lists: bool,
 }
 
 /// How much may wait, and how much is kept for those who follow along.
@@ -139,6 +140,7 @@ impl Default for Store {
             snapshot_entries: limits.snapshot_entries,
             snapshot_bytes: limits.snapshot_bytes,
             snapshots_kept: limits.snapshots_kept,
+            following_lists: limits.following_lists,
         }
     }
 }
@@ -184,6 +186,7 @@ const KEYS: &[(&str, &str)] = &[
     ("store.snapshot_entries", "log entries between two snapshots"),
     ("store.snapshot_bytes", "log bytes between two snapshots"),
     ("store.snapshots_kept", "snapshots kept; the log is trimmed behind the oldest; at least 1"),
+    ("store.following_lists", "whether it is listed whom each account follows; costs about 4 bytes a follow"),
     ("queue.commands_queued_max", "commands that may wait; one more is refused as busy"),
     ("queue.commands_queued_bytes_max", "bytes of commands that may wait"),
     ("queue.batch_entries_max", "entries written with one sync"),
@@ -329,6 +332,7 @@ impl Config {
             snapshot_entries: self.store.snapshot_entries,
             snapshot_bytes: self.store.snapshot_bytes,
             snapshots_kept: self.store.snapshots_kept,
+            following_lists: self.store.following_lists,
             effects_kept_max: self.queue.effects_kept_max,
             tick_every: (self.queue.tick_seconds > 0).then(|| Duration::from_secs(self.queue.tick_seconds)),
             ..pipeline::Limits::default()
@@ -376,6 +380,10 @@ fn set(table: &mut toml::Table, defaults: &toml::Table, path: &str, value: &str)
     let value = match defaults.get(section).and_then(|section| section.get(key)) {
         Some(toml::Value::Integer(_)) => {
             toml::Value::Integer(value.parse().with_context(|| format!("`{value}` is not a whole number"))?)
+        }
+        Some(toml::Value::Boolean(_)) => {
+            let value = value.parse().with_context(|| format!("`{value}` is neither `true` nor `false`"))?;
+            toml::Value::Boolean(value)
         }
         _ => toml::Value::String(value.to_owned()),
     };

@@ -56,6 +56,7 @@ impl Serving {
             handle: store.handle(),
             clock,
             identities: store.vault.clone() as Arc<dyn web::Identities>,
+            signer: Some(Arc::clone(&store.signer)),
             packs,
             regions: web::Regions::builtin(),
             limits: limits.clone(),

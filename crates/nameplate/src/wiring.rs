@@ -20,10 +20,14 @@ pub(crate) const RING_FILE: &str = "keyring";
 /// File name of the key that opens the ring, unless the configuration names another.
 pub(crate) const KEY_FILE: &str = "vault.key";
 
+/// File name of the key that signs count certificates.
+pub(crate) const SIGNER_FILE: &str = "certificate.key";
+
 /// An open data folder with everything running on it.
 pub(crate) struct Store {
     pub(crate) dir: DataDir,
     pub(crate) vault: Arc<DiskVault>,
+    pub(crate) signer: Arc<vault::Signer>,
     pub(crate) pipeline: Pipeline,
     pub(crate) opened: Opened,
 }
@@ -61,7 +65,12 @@ pub(crate) fn open(config: &Config, clock: Clock) -> anyhow::Result<Store> {
 /// # Errors
 /// Those of [`open`].
 pub(crate) fn open_to_look(config: &Config) -> anyhow::Result<Store> {
-    let limits = pipeline::Limits { snapshot_at_close: false, tick_every: None, ..config.limits() };
+    let limits = pipeline::Limits {
+        snapshot_at_close: false,
+        tick_every: None,
+        following_lists: false,
+        ..config.limits()
+    };
     open_with(config, Clock::System, limits)
 }
 
@@ -79,6 +88,7 @@ pub(crate) fn open_with(config: &Config, clock: Clock, limits: pipeline::Limits)
     let options = disk::Options { verify_all: false, ..disk::Options::default() };
     let dir = DataDir::open(data, options)?;
     let vault = Arc::new(Vault::open(Arc::new(dir.blobs()?), &opener(config)?, &data.join(RING_FILE))?);
+    let signer = Arc::new(vault::Signer::open_or_create(&data.join(SIGNER_FILE))?);
     let parts = Parts {
         log: Box::new(dir.log()?),
         snapshots: Arc::new(dir.snapshots()?),
@@ -90,7 +100,7 @@ pub(crate) fn open_with(config: &Config, clock: Clock, limits: pipeline::Limits)
     let (pipeline, opened) = Pipeline::open_watched(limits, parts, &mut |done, all| progress.set(done, all))
         .with_context(|| format!("cannot open the data folder `{}`", data.display()))?;
     progress.finish();
-    Ok(Store { dir, vault, pipeline, opened })
+    Ok(Store { dir, vault, signer, pipeline, opened })
 }
 
 /// What opens the key ring, by the configuration.

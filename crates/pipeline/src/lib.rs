@@ -13,6 +13,7 @@
 //! | `handle.rs` | submitting, waiting, reading |
 //! | `effects.rs` | the bounded feed of what the outside must be told |
 //! | `identity.rs`, `forget.rs` | sealing before the log, destroying keys after it |
+//! | `tending.rs` | the thread behind the lists of followed accounts |
 //! | `record.rs`, `snapshot.rs` | bytes of an entry and of a snapshot |
 //! | `saver.rs` | snapshots, saved while the writer goes on |
 //! | `crash.rs` | places where tests let the process die |
@@ -32,6 +33,7 @@ mod open;
 mod record;
 mod saver;
 mod snapshot;
+mod tending;
 mod writer;
 
 pub use clock::{Clock, ManualClock};

@@ -27,6 +27,9 @@ pub struct Limits {
     pub effects_kept_max: usize,
     /// How often a tick is logged while the clock runs by itself. `None`: only when someone submits one.
     pub tick_every: Option<Duration>,
+    /// Whether it is listed whom each account follows. Without it nobody can ask, and purges of a few accounts take a pass
+    /// over all sets.
+    pub following_lists: bool,
     /// Wait before keys whose destruction failed are tried again.
     pub forget_retry: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for Limits {
             snapshot_at_close: true,
             effects_kept_max: 100_000,
             tick_every: Some(Duration::from_secs(5)),
+            following_lists: true,
             forget_retry: Duration::from_secs(1),
         }
     }

@@ -21,6 +21,7 @@ use crate::gather::Gathering;
 use crate::handle::{Handle, Shared};
 use crate::limits::Limits;
 use crate::saver::Saver;
+use crate::tending::Tender;
 use crate::writer::{SinceSnapshot, Writer};
 use crate::{apply, record, snapshot};
 
@@ -59,6 +60,7 @@ pub struct Opened {
 pub struct Pipeline {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
+    tender: Option<Tender>,
 }
 
 impl Pipeline {
@@ -93,6 +95,7 @@ impl Pipeline {
         let forgotten = recovered.pending.list().len();
         let forgetter = Forgetter::start(keys, recovered.pending.clone(), limits.forget_retry)?;
 
+        let following_lists = limits.following_lists;
         let position = recovered.machine.position();
         let (commands, inbox) = sync_channel(limits.commands_queued_max);
         let (applied, applied_seen) = watch::channel(position);
@@ -121,6 +124,10 @@ impl Pipeline {
             forgetter,
             since_snapshot: recovered.since_snapshot,
         };
+        let tender = match following_lists {
+            true => Some(Tender::start(shared.reader.clone())?),
+            false => None,
+        };
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run(inbox))
@@ -140,7 +147,7 @@ impl Pipeline {
             forgotten,
             "pipeline open"
         );
-        Ok((Self { handle: Handle::new(shared, applied_seen), thread: Some(thread) }, opened))
+        Ok((Self { handle: Handle::new(shared, applied_seen), thread: Some(thread), tender }, opened))
     }
 
     /// A handle to it.
@@ -155,6 +162,7 @@ impl Pipeline {
     }
 
     fn stop(&mut self) {
+        self.tender = None;
         if let Some(thread) = self.thread.take() {
             self.handle.stop();
             if thread.join().is_err() {

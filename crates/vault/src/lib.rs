@@ -12,6 +12,7 @@
 //! | `keys.rs` | what wraps data keys: the seam for key services |
 //! | `ring.rs`, `ring_file.rs` | the key ring on this machine and its file |
 //! | `cache.rs` | records opened lately, bounded |
+//! | `signer.rs` | the key that signs public statements; opens nothing |
 //! | `secret.rs` | values and keys: wiped when dropped, printed as `<sealed>` |
 
 mod cache;
@@ -26,12 +27,14 @@ mod record;
 mod ring;
 mod ring_file;
 mod secret;
+mod signer;
 mod vault;
 
 pub use error::Error;
 pub use keys::{KeyProvider, Wrapped};
 pub use ring::{KeyRing, Opener, PassphraseCost};
 pub use secret::{Key, Secret};
+pub use signer::{PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Signer, signature_is_valid};
 pub use vault::{HolderRef, Rewrapped, Sealed, Vault};
 
 /// Named bounds of everything the vault keeps.

@@ -9,6 +9,7 @@ use policy::Bundle;
 use state::{Command, Identity as Logged, Millis, PlatformId, Reader};
 use vault::{HolderRef, Secret};
 
+use crate::api::admin::recounts::Recounts;
 use crate::api::jobs::Jobs;
 use crate::body::Pool;
 use crate::idempotency::Table;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The vault.
     pub identities: Arc<dyn Identities>,
+    /// What count certificates are signed with; without it there are none.
+    pub signer: Option<Arc<vault::Signer>>,
     /// Packs that can be activated by their id.
     pub packs: BTreeMap<String, Bundle>,
     /// From addresses to regions.
@@ -100,6 +103,7 @@ pub struct Inner {
     pub(crate) handle: Handle,
     pub(crate) clock: Clock,
     pub(crate) identities: Arc<dyn Identities>,
+    pub(crate) signer: Option<Arc<vault::Signer>>,
     pub(crate) packs: BTreeMap<String, Bundle>,
     pub(crate) regions: ArcSwap<Regions>,
     pub(crate) limits: Limits,
@@ -109,6 +113,7 @@ pub struct Inner {
     pub(crate) idempotency: Table,
     pub(crate) metrics: Metrics,
     pub(crate) jobs: Jobs,
+    pub(crate) recounts: Recounts,
 }
 
 impl std::ops::Deref for AppState {
@@ -127,17 +132,19 @@ impl std::fmt::Debug for AppState {
 impl AppState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { handle, clock, identities, packs, regions, limits, settings, version } = parts;
+        let Parts { handle, clock, identities, signer, packs, regions, limits, settings, version } = parts;
         Self(Arc::new(Inner {
             pool: Pool::new(limits.bodies_bytes_max),
             idempotency: Table::new(limits.idempotency_keys_max, limits.idempotency_bytes_max),
             metrics: Metrics::default(),
             jobs: Jobs::default(),
+            recounts: Recounts::default(),
             regions: ArcSwap::from_pointee(regions),
             settings: ArcSwap::from_pointee(settings),
             handle,
             clock,
             identities,
+            signer,
             packs,
             limits,
             version,

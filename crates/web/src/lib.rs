@@ -19,6 +19,7 @@ mod api;
 mod app;
 mod auth;
 mod body;
+pub mod certificate;
 mod cursor;
 #[cfg(test)]
 mod documents;

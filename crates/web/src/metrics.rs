@@ -123,13 +123,15 @@ async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
     write("nameplate_writes_stopped", "gauge", u64::from(app.handle.stopped().is_some()));
     write("nameplate_ingest_lines_total", "counter", app.metrics.events.load(Ordering::Relaxed));
     write("nameplate_fields_revealed_total", "counter", app.metrics.reveals.load(Ordering::Relaxed));
-    let (mut accounts, mut moved) = (0, 0);
+    let (mut accounts, mut moved, mut dead_letters, mut dead_letters_dropped) = (0, 0, 0, 0);
     let (mut accepted, mut duplicate, mut stale, mut too_old, mut refused) = (0, 0, 0, 0, 0);
     for id in reader.platforms() {
         if let Some(platform) = reader.platform(&id) {
             let counts = platform.counts();
             accounts += counts.accounts;
             moved += counts.moved;
+            dead_letters += counts.dead_letters;
+            dead_letters_dropped += counts.dead_letters_dropped;
             accepted += counts.events_accepted;
             duplicate += counts.events_duplicate;
             stale += counts.events_stale;
@@ -137,6 +139,9 @@ async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
             refused += counts.events_refused;
         }
     }
+    write("nameplate_follower_count_drift", "gauge", app.recounts.drift());
+    write("nameplate_dead_letters", "gauge", dead_letters);
+    write("nameplate_dead_letters_dropped_total", "counter", dead_letters_dropped);
     write("nameplate_accounts", "gauge", accounts);
     write("nameplate_accounts_moved", "gauge", moved);
     write("nameplate_events_accepted_total", "counter", accepted);

@@ -55,7 +55,8 @@ pub(crate) fn apply(
 
 /// Keeps a copy of the events that came too late.
 fn keep_late(batch: &EdgeBatch, refused: &[(u32, ItemOutcome)], platform: &Platform, ctx: &Context<'_>) {
-    let mut late = refused.iter().filter(|(_, why)| *why == ItemOutcome::TooOld).map(|(place, _)| *place).peekable();
+    let mut late =
+        refused.iter().filter(|(_, why)| *why == ItemOutcome::TooOld).map(|(place, _)| *place).peekable();
     if late.peek().is_none() {
         return;
     }

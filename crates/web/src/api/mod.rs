@@ -2,13 +2,16 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod certificates;
 pub(crate) mod effects;
+pub(crate) mod follows;
 pub(crate) mod identities;
 pub(crate) mod ingest;
 pub(crate) mod jobs;
 pub(crate) mod me;
 pub(crate) mod meta;
 pub(crate) mod nameplates;
+pub(crate) mod purges;
 pub(crate) mod sightings;
 
 use utoipa::openapi::OpenApi;
@@ -23,6 +26,11 @@ pub(crate) fn routes(base: OpenApi) -> OpenApiRouter<AppState> {
         .routes(routes!(ingest::ingest))
         .routes(routes!(accounts::get_account, accounts::put_account))
         .routes(routes!(accounts::post_accounts))
+        .routes(routes!(follows::list_followers))
+        .routes(routes!(follows::list_following))
+        .routes(routes!(certificates::get_certificate))
+        .routes(routes!(certificates::get_certificate_key))
+        .routes(routes!(purges::purge))
         .routes(routes!(identities::put_identity))
         .routes(routes!(nameplates::get_nameplate))
         .routes(routes!(nameplates::ask_nameplates))
@@ -47,6 +55,10 @@ pub(crate) fn routes(base: OpenApi) -> OpenApiRouter<AppState> {
         .routes(routes!(admin::holds::release_hold))
         .routes(routes!(admin::holds::list_holds))
         .routes(routes!(admin::cases::list_cases))
+        .routes(routes!(admin::dead_letters::list_dead_letters))
+        .routes(routes!(admin::dead_letters::settle_dead_letters))
+        .routes(routes!(admin::recounts::start_recount))
+        .routes(routes!(admin::recounts::get_recount))
         .routes(routes!(admin::ticks::tick))
         .routes(routes!(meta::healthz))
         .routes(routes!(meta::readyz))

@@ -131,6 +131,9 @@ impl House {
             handle: pipeline.handle(),
             clock: Clock::Manual(clock.clone()),
             identities: vault.clone(),
+            signer: Some(Arc::new(
+                vault::Signer::open_or_create(&ring.path().join("certificate.key")).unwrap(),
+            )),
             packs: BTreeMap::from([("test-2026".to_owned(), pack())]),
             regions: Regions::with_overrides("198.51.100.0/24,CN,Zhejiang\n").unwrap(),
             limits,

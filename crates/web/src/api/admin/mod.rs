@@ -1,10 +1,12 @@
 //! What operators do: platforms, keys, packs, holds, cases, ticks.
 
 pub(crate) mod cases;
+pub(crate) mod dead_letters;
 pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod packs;
 pub(crate) mod platforms;
+pub(crate) mod recounts;
 pub(crate) mod ticks;
 
 use state::{Actor, Code};
