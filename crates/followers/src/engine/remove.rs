@@ -12,7 +12,7 @@ use crate::{AccountNo, Attribute, CountChange, FollowerSet};
 /// Edges that are looked for through the lists however few there are in all.
 const BY_LISTS_MIN: u64 = 1_000;
 
-/// Edges of all sets that one pass reads in the time in which one edge is found through the lists. Measured; see
+/// Edges of all sets that one pass reads in the time in which one edge is found through the lists. An estimate; see
 /// `docs/decisions/0009-following.md`.
 const READ_WHILE_FOUND: u64 = 100;
 
