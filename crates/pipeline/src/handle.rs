@@ -126,7 +126,7 @@ impl Handle {
         let (submitted, ticket) = self.prepare(command)?;
         match self.offer(submitted) {
             Ok(()) => Ok(ticket),
-            Err((error, _)) => Err(error),
+            Err(refused) => Err(refused.0),
         }
     }
 
@@ -144,10 +144,10 @@ impl Handle {
     }
 
     /// Puts it into the queue, or gives it back.
-    fn offer(&self, submitted: Submitted) -> Result<(), (SubmitError, Submitted)> {
+    fn offer(&self, submitted: Submitted) -> Result<(), Box<(SubmitError, Submitted)>> {
         let bytes = submitted.record.len();
         if let Err(error) = self.reserve(bytes) {
-            return Err((error, submitted));
+            return Err(Box::new((error, submitted)));
         }
         let (error, message) = match self.shared.commands.try_send(Message::Command(submitted)) {
             Ok(()) => return Ok(()),
@@ -156,7 +156,7 @@ impl Handle {
         };
         self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
         match message {
-            Message::Command(submitted) => Err((error, submitted)),
+            Message::Command(submitted) => Err(Box::new((error, submitted))),
             Message::Gathered(_) | Message::Snapshot(_) | Message::Saved | Message::Stop => Ok(()),
         }
     }
@@ -214,12 +214,14 @@ impl Handle {
         loop {
             match self.offer(submitted) {
                 Ok(()) => return Ok(ticket),
-                Err((SubmitError::Busy, back)) => {
-                    submitted = back;
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_millis(20));
-                }
-                Err((error, _)) => return Err(error),
+                Err(refused) => match *refused {
+                    (SubmitError::Busy, back) => {
+                        submitted = back;
+                        std::thread::sleep(pause);
+                        pause = (pause * 2).min(Duration::from_millis(20));
+                    }
+                    (error, _) => return Err(error),
+                },
             }
         }
     }

@@ -603,7 +603,7 @@ mod tests {
     use super::*;
 
     /// Lines and events of all batches, read as a file of two columns.
-    fn read(text: &str, short: bool) -> (Vec<(u64, String)>, Vec<(u64, String)>) {
+    fn read(text: &str, short: bool) -> [Vec<(u64, String)>; 2] {
         let text = format!("follower,account\n{text}");
         let options = Options::new("follower,account".parse().unwrap(), 1_000);
         let platform = PlatformId::new("demo").unwrap();
@@ -621,7 +621,7 @@ mod tests {
             events.extend(batch.lines.iter().copied().zip(said));
             refused.extend(batch.refused.first().iter().map(|one| (one.line, one.why.to_string())));
             if !more {
-                return (events, refused);
+                return [events, refused];
             }
         }
     }
