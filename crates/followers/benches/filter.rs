@@ -139,6 +139,8 @@ fn filter(order: Order, leave_at: Option<u32>) -> Filter {
         keep: Vec::new(),
         order,
         leave_at,
+        keep_followed: false,
+        bar_days: 0,
     }
 }
 

@@ -10,7 +10,8 @@ pub struct AccountNo(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(pub u16);
 
-const DAY_MS: i64 = 86_400_000;
+/// Milliseconds of a day.
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 impl Day {
     /// The day that holds this moment, in milliseconds since 1970-01-01 UTC. Moments outside the range of a

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use crate::day_column::DayColumn;
+
 /// Words of a chunk: 4 KB, small enough to copy for one bit.
 pub(crate) const CHUNK_WORDS: usize = 512;
 
@@ -85,9 +87,35 @@ impl Attribute {
     }
 }
 
-/// Every attribute of every account.
+/// A day that is known of an account. The number is part of the saved format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum AccountDay {
+    /// When it was made.
+    Created = 0,
+    /// When it last showed any activity.
+    LastActive = 1,
+}
+
+impl AccountDay {
+    /// Both, by number.
+    pub const ALL: [AccountDay; 2] = [AccountDay::Created, AccountDay::LastActive];
+
+    /// The one of that number, if there is one.
+    pub fn from_number(number: u8) -> Option<AccountDay> {
+        AccountDay::ALL.get(usize::from(number)).copied()
+    }
+
+    /// Its number in records.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Every attribute of every account, and the days that are known of it.
 #[derive(Debug, Default)]
 pub(crate) struct Attributes {
+    days: [DayColumn; AccountDay::ALL.len()],
     columns: [boxcar::Vec<ArcSwapOption<Chunk>>; Attribute::ALL.len()],
 }
 
@@ -123,6 +151,10 @@ impl Attributes {
         if let Some(slot) = column.get(at) {
             slot.store(Some(Arc::new(chunk)));
         }
+    }
+
+    pub(crate) fn days(&self, which: AccountDay) -> &DayColumn {
+        &self.days[usize::from(which.number())]
     }
 
     /// The bits of one attribute as they are now.

@@ -49,7 +49,7 @@ pub enum EdgeOutcome {
     InTheFuture,
     /// An account cannot follow itself.
     SelfFollow,
-    /// Reserved for filters that also bar coming back; never returned today.
+    /// A filter took this follower and bars it from following again for a while.
     RefollowBarred,
 }
 

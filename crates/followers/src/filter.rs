@@ -9,6 +9,8 @@
 //!   target do so only if the set had reached the target when they ran.
 //! - Who was taken stays taken, whatever becomes of their attributes, until an event newer than the filter: a follow
 //!   puts them back, an unfollow ends the matter. An unfollow of before the filter that wins over the follow ends it too.
+//! - A filter may bar whom it took from coming back for some days: their follows of that time count for nothing, as if they
+//!   had never been sent, whatever else they send. Undoing the filter ends that.
 //! - Who was left is not looked at again, not even when a late follow of theirs comes in.
 //! - Undo puts back all who are still taken, since the day they followed: the set is as if the filter had never run.
 //!   Of several filters, each gives back what it took itself.
@@ -16,7 +18,7 @@
 //! How a filter is evaluated is in `choose`; how it is remembered, in `kept`.
 
 use crate::attributes::Attributes;
-use crate::{AccountNo, Attribute, Day, Limits};
+use crate::{AccountDay, AccountNo, Attribute, Day, Limits};
 
 /// Who is meant. An empty `All` means everyone, an empty `Any` nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,15 @@ pub enum Criteria {
     FollowedAfter(Day),
     /// The follower is one of these.
     OneOf(Vec<AccountNo>),
+    /// The follower's account was made before this day; never so when that day is not known.
+    CreatedBefore(Day),
+    /// The follower's account was made after this day; never so when that day is not known.
+    CreatedAfter(Day),
+    /// The follower was last active before this day; never so when that day is not known.
+    LastActiveBefore(Day),
+    /// The follower has not been active for that many days, counted back from the day of the log clock when the filter
+    /// runs; never so when its last day is not known.
+    InactiveFor(u16),
 }
 
 /// Who goes first when only some of those who match have to go.
@@ -62,6 +73,10 @@ pub struct Filter {
     pub order: Order,
     /// Stop when this many followers are left; `None` removes all who match.
     pub leave_at: Option<u32>,
+    /// Whoever the account itself follows stays too: those it follows when the filter runs.
+    pub keep_followed: bool,
+    /// Who was taken cannot follow again for so many days since the filter ran, or until it is undone; 0 bars nobody.
+    pub bar_days: u16,
 }
 
 /// Names a filter: the log position of its command.
@@ -77,6 +92,8 @@ pub enum FilterRefusal {
     CriteriaTooLarge,
     /// As many filters of the account are kept as `filters_kept_max` allows.
     TooManyFilters,
+    /// It would bar for more days than `bar_days_max`.
+    BarsTooLong,
 }
 
 /// What a filter did.
@@ -120,28 +137,42 @@ pub struct Preview {
     pub sample: Vec<AccountNo>,
 }
 
-/// How a filter is stored and evaluated: number lists ascend and name each account once.
-pub(crate) fn normalised(filter: &Filter) -> Filter {
+/// How a filter is stored and evaluated: number lists ascend and name each account once, days are days of the calendar,
+/// and `followed`, whom the account follows, is on the keep list if the filter says so.
+pub(crate) fn normalised(filter: &Filter, today: Day, followed: Vec<AccountNo>) -> Filter {
+    let mut keep = followed;
+    keep.extend_from_slice(&filter.keep);
     Filter {
-        criteria: normalised_criteria(&filter.criteria),
-        keep: ascending(&filter.keep),
+        criteria: normalised_criteria(&filter.criteria, today),
+        keep: ascending(keep),
         order: filter.order,
         leave_at: filter.leave_at,
+        keep_followed: filter.keep_followed,
+        bar_days: filter.bar_days,
     }
 }
 
-fn normalised_criteria(criteria: &Criteria) -> Criteria {
+fn normalised_criteria(criteria: &Criteria, today: Day) -> Criteria {
+    let all = |parts: &[Criteria]| parts.iter().map(|part| normalised_criteria(part, today)).collect();
     match criteria {
-        Criteria::All(parts) => Criteria::All(parts.iter().map(normalised_criteria).collect()),
-        Criteria::Any(parts) => Criteria::Any(parts.iter().map(normalised_criteria).collect()),
-        Criteria::Not(part) => Criteria::Not(Box::new(normalised_criteria(part))),
-        Criteria::OneOf(accounts) => Criteria::OneOf(ascending(accounts)),
-        Criteria::Has(_) | Criteria::FollowedBefore(_) | Criteria::FollowedAfter(_) => criteria.clone(),
+        Criteria::All(parts) => Criteria::All(all(parts)),
+        Criteria::Any(parts) => Criteria::Any(all(parts)),
+        Criteria::Not(part) => Criteria::Not(Box::new(normalised_criteria(part, today))),
+        Criteria::OneOf(accounts) => Criteria::OneOf(ascending(accounts.clone())),
+        // Inactive for one day is who was last active yesterday.
+        Criteria::InactiveFor(days) => {
+            Criteria::LastActiveBefore(Day(today.0.saturating_add(1).saturating_sub(*days)))
+        }
+        Criteria::Has(_)
+        | Criteria::FollowedBefore(_)
+        | Criteria::FollowedAfter(_)
+        | Criteria::CreatedBefore(_)
+        | Criteria::CreatedAfter(_)
+        | Criteria::LastActiveBefore(_) => criteria.clone(),
     }
 }
 
-fn ascending(accounts: &[AccountNo]) -> Vec<AccountNo> {
-    let mut accounts = accounts.to_vec();
+fn ascending(mut accounts: Vec<AccountNo>) -> Vec<AccountNo> {
     accounts.sort_unstable();
     accounts.dedup();
     accounts
@@ -158,6 +189,9 @@ impl Filter {
         measure(&self.criteria, limits.criteria_depth_max, &mut nodes, &mut numbers)?;
         if self.keep.len() > limits.keep_max {
             return Err(FilterRefusal::TooManyNumbers);
+        }
+        if self.bar_days > limits.bar_days_max {
+            return Err(FilterRefusal::BarsTooLong);
         }
         Ok(())
     }
@@ -188,7 +222,13 @@ fn measure(
             *numbers = numbers.checked_sub(accounts.len()).ok_or(FilterRefusal::TooManyNumbers)?;
             Ok(())
         }
-        Criteria::Has(_) | Criteria::FollowedBefore(_) | Criteria::FollowedAfter(_) => Ok(()),
+        Criteria::Has(_)
+        | Criteria::FollowedBefore(_)
+        | Criteria::FollowedAfter(_)
+        | Criteria::CreatedBefore(_)
+        | Criteria::CreatedAfter(_)
+        | Criteria::LastActiveBefore(_)
+        | Criteria::InactiveFor(_) => Ok(()),
     }
 }
 
@@ -201,5 +241,46 @@ fn holds(criteria: &Criteria, id: u32, day: u16, attributes: &Attributes) -> boo
         Criteria::FollowedBefore(before) => day < before.0,
         Criteria::FollowedAfter(after) => day > after.0,
         Criteria::OneOf(accounts) => accounts.binary_search(&AccountNo(id)).is_ok(),
+        Criteria::CreatedBefore(_)
+        | Criteria::CreatedAfter(_)
+        | Criteria::LastActiveBefore(_)
+        | Criteria::InactiveFor(_) => {
+            DayRange::of(criteria).is_some_and(|(which, range)| range.holds(attributes.days(which).get(id)))
+        }
+    }
+}
+
+/// Known days from the first to the last, both included; none when the last is before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DayRange {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+impl DayRange {
+    /// What a normalised criterion asks of a day of the account, and which; `None` when it asks about something else.
+    pub(crate) fn of(criteria: &Criteria) -> Option<(AccountDay, DayRange)> {
+        // Day 0 stands for an unknown day.
+        let before = |day: Day| DayRange { first: 1, last: day.0.saturating_sub(1) };
+        Some(match criteria {
+            Criteria::CreatedBefore(day) => (AccountDay::Created, before(*day)),
+            Criteria::CreatedAfter(Day(u16::MAX)) => (AccountDay::Created, DayRange { first: 1, last: 0 }),
+            Criteria::CreatedAfter(day) => {
+                (AccountDay::Created, DayRange { first: day.0 + 1, last: u16::MAX })
+            }
+            Criteria::LastActiveBefore(day) => (AccountDay::LastActive, before(*day)),
+            Criteria::All(_)
+            | Criteria::Any(_)
+            | Criteria::Not(_)
+            | Criteria::Has(_)
+            | Criteria::FollowedBefore(_)
+            | Criteria::FollowedAfter(_)
+            | Criteria::OneOf(_)
+            | Criteria::InactiveFor(_) => return None,
+        })
+    }
+
+    pub(crate) fn holds(self, day: u16) -> bool {
+        (self.first..=self.last).contains(&day)
     }
 }

@@ -5,10 +5,14 @@
 //! comes back, and whoever followed or unfollowed since is no longer among them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
+use crate::account::DAY_MS;
 use crate::attributes::Attributes;
 use crate::set::{Change, Scratch};
-use crate::taken::Taken;
+use crate::taken::{FilteredOut, Taken};
 use crate::{AccountNo, Filter, FilterId};
 
 /// One filter that ran.
@@ -26,15 +30,62 @@ pub(crate) struct Kept {
     pub(crate) taken: Taken,
 }
 
+/// Whom each kept filter took, for readers.
+///
+/// Cut into parts by account, because a part is replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct Shown([ArcSwap<ShownPart>; 64]);
+
+type ShownPart = BTreeMap<(u32, FilterId), FilteredOut>;
+
+impl Default for Shown {
+    fn default() -> Shown {
+        Shown(std::array::from_fn(|_| ArcSwap::default()))
+    }
+}
+
+impl Shown {
+    pub(crate) fn get(&self, account: u32, id: FilterId) -> Option<FilteredOut> {
+        self.part(account).load().get(&(account, id)).cloned()
+    }
+
+    fn change(&self, account: u32, change: impl FnOnce(&mut ShownPart)) {
+        let part = self.part(account);
+        let mut new = ShownPart::clone(&part.load());
+        change(&mut new);
+        part.store(Arc::new(new));
+    }
+
+    fn part(&self, account: u32) -> &ArcSwap<ShownPart> {
+        &self.0[account as usize % self.0.len()]
+    }
+}
+
 /// The filters kept, by account and then in the order they ran.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KeptFilters {
+    shown: Arc<Shown>,
     by_account: BTreeMap<u32, Vec<Kept>>,
     /// (time to forget, account, filter).
     expiries: BTreeSet<(i64, u32, FilterId)>,
 }
 
+impl Kept {
+    /// Whether the filter bars this follower from following at that time.
+    pub(crate) fn bars(&self, follower: u32, version: i64) -> bool {
+        let days = i64::from(self.filter.bar_days);
+        days > 0
+            && version >= self.at
+            && version < self.at.saturating_add(days.saturating_mul(DAY_MS))
+            && self.taken.then().contains(AccountNo(follower)).is_some()
+    }
+}
+
 impl KeptFilters {
+    pub(crate) fn new(shown: Arc<Shown>) -> KeptFilters {
+        KeptFilters { shown, by_account: BTreeMap::new(), expiries: BTreeSet::new() }
+    }
+
     pub(crate) fn of(&self, account: u32) -> &[Kept] {
         self.by_account.get(&account).map_or(&[], |kept| kept)
     }
@@ -59,11 +110,13 @@ impl KeptFilters {
 
     pub(crate) fn add(&mut self, account: u32, kept: Kept, expiry: i64) {
         self.expiries.insert((expiry, account, kept.id));
+        self.shown.change(account, |shown| drop(shown.insert((account, kept.id), kept.taken.then().clone())));
         self.by_account.entry(account).or_default().push(kept);
     }
 
     pub(crate) fn remove(&mut self, account: u32, id: FilterId, expiry: i64) -> Option<Kept> {
         self.expiries.remove(&(expiry, account, id));
+        self.shown.change(account, |shown| drop(shown.remove(&(account, id))));
         let all = self.by_account.get_mut(&account)?;
         let at = all.iter().position(|kept| kept.id == id)?;
         let kept = all.remove(at);
@@ -86,6 +139,7 @@ impl KeptFilters {
     pub(crate) fn remove_account(&mut self, account: u32) {
         if self.by_account.remove(&account).is_some() {
             self.expiries.retain(|(_, of, _)| *of != account);
+            self.shown.change(account, |shown| shown.retain(|(of, _), _| *of != account));
         }
     }
 

@@ -10,6 +10,7 @@
 mod account;
 mod attributes;
 mod choose;
+mod day_column;
 mod edge;
 mod engine;
 mod filter;
@@ -26,7 +27,7 @@ mod shared;
 mod taken;
 
 pub use account::{AccountNo, Day};
-pub use attributes::Attribute;
+pub use attributes::{AccountDay, Attribute};
 pub use edge::{CountChange, Edge, EdgeOutcome, Op};
 pub use engine::{Broken, Engine};
 pub use filter::{Criteria, Filter, FilterId, FilterOutcome, FilterRefusal, Order, Preview, UndoOutcome};
@@ -35,3 +36,4 @@ pub use page::{Cursor, Page};
 pub use reader::Reader;
 pub use saved::{LoadError, Pinned};
 pub use set::FollowerSet;
+pub use taken::FilteredOut;

@@ -18,6 +18,8 @@ pub struct Limits {
     pub undo_ms: i64,
     /// Filters of one account that may be kept at once.
     pub filters_kept_max: usize,
+    /// Days for which a filter may bar whom it took.
+    pub bar_days_max: u16,
     /// Accounts one keep list, or all number sets of one criteria tree together, may name.
     pub keep_max: usize,
     /// Nodes one criteria tree may have.
@@ -34,6 +36,7 @@ impl Default for Limits {
             future_ms: 5 * 60_000,
             undo_ms: 30 * 24 * HOUR_MS,
             filters_kept_max: 64,
+            bar_days_max: 365,
             keep_max: 100_000,
             criteria_nodes_max: 64,
             criteria_depth_max: 8,

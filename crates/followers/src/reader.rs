@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::choose::Choice;
 use crate::filter::normalised;
 use crate::shared::Shared;
-use crate::{AccountNo, Attribute, Cursor, Day, Filter, FollowerSet, Page, Preview};
+use crate::{
+    AccountDay, AccountNo, Attribute, Cursor, Day, Filter, FilterId, FilteredOut, FollowerSet, Page, Preview,
+};
 
 /// A handle for looking; cheap to clone, never blocks the writer and is never blocked by it.
 ///
@@ -89,8 +91,15 @@ impl Reader {
     /// What the filter would do if it ran now. Does not ask whether the filter is within the limits: see
     /// [`Filter::check`].
     pub fn preview(&self, who: AccountNo, filter: &Filter) -> Preview {
-        let filter = normalised(filter);
+        let followed = if filter.keep_followed { self.followed_by(who) } else { Vec::new() };
+        let filter = normalised(filter, self.shared.today(), followed);
         Choice::new(&filter, &self.shared.attributes).preview(&self.set(who))
+    }
+
+    /// Whom a filter of `who` took when it ran, for as long as the filter is kept: until it is undone, or can no longer be
+    /// undone and bars nobody.
+    pub fn filtered_out(&self, who: AccountNo, filter: FilterId) -> Option<FilteredOut> {
+        self.shared.shown.get(who.0, filter)
     }
 
     /// The followers of `who` at this moment.
@@ -106,6 +115,18 @@ impl Reader {
     /// How many account numbers exist.
     pub fn accounts(&self) -> u32 {
         self.shared.accounts()
+    }
+
+    /// On which day `who` was made or was last active; `None` when that is not known.
+    pub fn day(&self, who: AccountNo, which: AccountDay) -> Option<Day> {
+        Some(Day(self.shared.attributes.days(which).get(who.0))).filter(|day| day.0 != 0)
+    }
+
+    /// Whom an account follows, ascending. Reads the set of every account until all are found.
+    fn followed_by(&self, who: AccountNo) -> Vec<AccountNo> {
+        let many = self.following_count(who) as usize;
+        let all = (0..self.accounts()).map(AccountNo);
+        all.filter(|account| self.contains(*account, who).is_some()).take(many).collect()
     }
 
     fn look<T>(&self, who: AccountNo, look: impl FnOnce(Option<&FollowerSet>) -> T) -> T {

@@ -11,9 +11,10 @@ use arc_swap::{ArcSwapOption, Guard};
 use crate::attributes::Attributes;
 use crate::choose::places;
 use crate::following::Following;
+use crate::kept::Shown;
 use crate::saved::Pins;
 use crate::set::{Claim, Leaf, Mask, Scratch, Spares};
-use crate::{AccountNo, FollowerSet, prefetch};
+use crate::{AccountNo, Day, FollowerSet, prefetch};
 
 /// Accounts whose slots are made at once.
 const SLOTS: usize = 4096;
@@ -28,8 +29,11 @@ pub(crate) struct Shared {
     /// How many each account follows. Apart from the slots: a filter changes millions of them and no slot but one.
     following: boxcar::Vec<Box<[AtomicU32]>>,
     accounts: AtomicU32,
+    /// The day of the log clock.
+    today: AtomicU32,
     pub(crate) attributes: Attributes,
     pub(crate) lists: Following,
+    pub(crate) shown: Arc<Shown>,
 }
 
 /// One account. No set at all stands for the empty one.
@@ -51,6 +55,16 @@ impl Shared {
             self.following.push((0..COUNTS).map(|_| AtomicU32::default()).collect());
         }
         self.accounts.fetch_max(accounts, Ordering::Release);
+    }
+
+    /// The day of the log clock.
+    pub(crate) fn today(&self) -> Day {
+        Day(self.today.load(Ordering::Relaxed) as u16)
+    }
+
+    /// Only the engine calls this.
+    pub(crate) fn set_today(&self, day: Day) {
+        self.today.store(u32::from(day.0), Ordering::Relaxed);
     }
 
     pub(crate) fn slot(&self, who: u32) -> Option<&Slot> {

@@ -7,60 +7,154 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::choose::places;
+use crate::choose::{first, places};
 use crate::set::{Change, LEAF_MAX, Leaf, Mask, Scratch, SetBuilder};
 use crate::{AccountNo, Day, FollowerSet};
 
-/// Those taken and since when they followed.
+/// Whom a filter took when it ran; never changes, whatever becomes of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
+pub struct FilteredOut {
     len: u32,
     body: Body,
 }
 
 #[derive(Debug, Clone)]
 enum Body {
-    Listed(FollowerSet),
-    Difference(Box<Difference>),
+    Listed(Arc<FollowerSet>),
+    Difference(Arc<Difference>),
 }
 
-/// (`before` without `left` without `gone`) and `put`.
-#[derive(Debug, Clone)]
+/// `before` without `left`.
+#[derive(Debug)]
 struct Difference {
     before: Arc<FollowerSet>,
     left: Arc<FollowerSet>,
     /// Who is in `before` and not in `left`, for each leaf of `before` in order.
-    masks: Arc<[Mask]>,
-    /// Who was taken but is no longer; only who is in `before` and not in `left`.
-    gone: FollowerSet,
-    /// Who came since, or has another day now; no one who is in the rest.
-    put: FollowerSet,
+    masks: Box<[Mask]>,
 }
 
 /// A set without one out of so many of those before costs less memory listed than as a difference.
 const LISTED_BELOW: u32 = 4;
 
-impl Taken {
-    pub(crate) fn listed(set: FollowerSet) -> Taken {
-        Taken { len: set.len(), body: Body::Listed(set) }
+impl FilteredOut {
+    pub(crate) fn listed(set: FollowerSet) -> FilteredOut {
+        FilteredOut { len: set.len(), body: Body::Listed(Arc::new(set)) }
     }
 
     /// All of `before` who are not in `left`, which is a part of it: those in the masks, one for each leaf of `before`.
-    pub(crate) fn between(before: &Arc<FollowerSet>, left: &Arc<FollowerSet>, masks: Vec<Mask>) -> Taken {
+    pub(crate) fn between(
+        before: &Arc<FollowerSet>,
+        left: &Arc<FollowerSet>,
+        masks: Vec<Mask>,
+    ) -> FilteredOut {
         let len = before.len() - left.len();
         if len < before.len() / LISTED_BELOW {
             let mut listed = SetBuilder::default();
             masked(before, &masks).for_each(|(id, day)| listed.push(id, day));
-            return Taken::listed(listed.finish());
+            return FilteredOut::listed(listed.finish());
         }
-        let body = Body::Difference(Box::new(Difference {
-            before: Arc::clone(before),
-            left: Arc::clone(left),
-            masks: masks.into(),
-            gone: FollowerSet::default(),
-            put: FollowerSet::default(),
-        }));
-        Taken { len, body }
+        let (before, left) = (Arc::clone(before), Arc::clone(left));
+        let body = Body::Difference(Arc::new(Difference { before, left, masks: masks.into() }));
+        FilteredOut { len, body }
+    }
+
+    /// How many.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether nobody was taken.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Since which day a follower who was taken had followed, or `None` for others.
+    pub fn contains(&self, follower: AccountNo) -> Option<Day> {
+        match &self.body {
+            Body::Listed(set) => set.contains(follower),
+            Body::Difference(parts) => {
+                parts.before.contains(follower).filter(|_| parts.left.contains(follower).is_none())
+            }
+        }
+    }
+
+    /// At most `limit` of them with numbers above `after`, ascending.
+    pub fn page(&self, after: Option<AccountNo>, limit: usize) -> Vec<AccountNo> {
+        let beyond = |id: u32| after.is_none_or(|after| id > after.0);
+        let skip = |leaf: &Leaf| after.is_some_and(|after| leaf.last() <= after.0);
+        let mut page = Vec::new();
+        let mut add = |leaf: &Leaf, mask: &Mask| {
+            let offsets = leaf.offsets();
+            let numbers = places(mask).map(|at| offsets.get(at)).filter(|id| beyond(*id));
+            page.extend(numbers.take(limit - page.len()).map(AccountNo));
+            page.len() < limit
+        };
+        match &self.body {
+            Body::Listed(set) => {
+                let leaves = set.leaves().skip_while(|leaf| skip(leaf));
+                leaves.map(|leaf| (leaf, first(leaf.len()))).all(|(leaf, mask)| add(leaf, &mask));
+            }
+            Body::Difference(parts) => {
+                let leaves = parts.before.leaves().zip(&*parts.masks);
+                leaves.skip_while(|(leaf, _)| skip(leaf)).all(|(leaf, mask)| add(leaf, mask));
+            }
+        }
+        page
+    }
+
+    /// Calls `each` for all of them, by ascending number.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(u32, u16)) {
+        match &self.body {
+            Body::Listed(set) => set.iter().for_each(|(id, day)| each(id.0, day.0)),
+            Body::Difference(parts) => {
+                masked(&parts.before, &parts.masks).for_each(|(id, day)| each(id, day));
+            }
+        }
+    }
+
+    /// All of them, as a set of its own.
+    pub(crate) fn to_set(&self) -> FollowerSet {
+        if let Body::Listed(set) = &self.body {
+            return (**set).clone();
+        }
+        let mut set = SetBuilder::default();
+        self.for_each(|id, day| set.push(id, day));
+        set.finish()
+    }
+}
+
+/// Whom a filter took and holds still, and since when they followed: `then` without `gone`, and `put`.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    len: u32,
+    then: FilteredOut,
+    /// Those of `then` who are held no longer, or since another day.
+    gone: FollowerSet,
+    /// Who is held but was not in `then`, or since another day.
+    put: FollowerSet,
+}
+
+impl Taken {
+    pub(crate) fn new(then: FilteredOut) -> Taken {
+        Taken { len: then.len, then, gone: FollowerSet::default(), put: FollowerSet::default() }
+    }
+
+    /// From its parts, as they were saved; `None` when they do not fit together.
+    pub(crate) fn of_parts(then: FollowerSet, gone: FollowerSet, put: FollowerSet) -> Option<Taken> {
+        let fits = gone.iter().all(|(id, _)| then.contains(id).is_some())
+            && put.iter().all(|(id, _)| then.contains(id).is_none() || gone.contains(id).is_some());
+        let len = then.len().checked_sub(gone.len())?.checked_add(put.len())?;
+        fits.then(|| Taken { len, then: FilteredOut::listed(then), gone, put })
+    }
+
+    /// Its parts: whom it took, those of them it no longer holds as they were, and whom else it holds.
+    pub(crate) fn parts(&self) -> (&FilteredOut, &FollowerSet, &FollowerSet) {
+        (&self.then, &self.gone, &self.put)
+    }
+
+    /// Whom it took when it ran.
+    pub(crate) fn then(&self) -> &FilteredOut {
+        &self.then
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -69,71 +163,99 @@ impl Taken {
 
     /// Since which day a follower it holds followed.
     pub(crate) fn contains(&self, follower: AccountNo) -> Option<Day> {
-        match &self.body {
-            Body::Listed(set) => set.contains(follower),
-            Body::Difference(difference) => difference.contains(follower),
-        }
+        let then = || self.then.contains(follower).filter(|_| self.gone.contains(follower).is_none());
+        self.put.contains(follower).or_else(then)
     }
 
     /// Calls `each` for all it holds, by ascending number.
     pub(crate) fn for_each(&self, mut each: impl FnMut(u32, u16)) {
-        match &self.body {
-            Body::Listed(set) => set.iter().for_each(|(id, day)| each(id.0, day.0)),
-            Body::Difference(difference) => difference.for_each(each),
+        if self.is_untouched() {
+            return self.then.for_each(each);
         }
+        let mut put = self.put.iter().peekable();
+        let mut gone = self.gone.iter().peekable();
+        self.then.for_each(|id, day| {
+            while let Some((put, day)) = put.next_if(|(put, _)| put.0 <= id) {
+                each(put.0, day.0);
+            }
+            if gone.next_if(|(gone, _)| gone.0 == id).is_none() {
+                each(id, day);
+            }
+        });
+        put.for_each(|(put, day)| each(put.0, day.0));
     }
 
-    /// All it holds leaf by leaf, if nothing came of any of them since.
+    /// All it holds leaf by leaf, if that is how they lie in memory.
     pub(crate) fn leaves(&self) -> Option<impl Iterator<Item = (&Leaf, &Mask)>> {
-        match &self.body {
-            Body::Difference(all) if all.gone.is_empty() && all.put.is_empty() => {
-                Some(all.before.leaves().zip(&*all.masks))
-            }
+        match &self.then.body {
+            Body::Difference(parts) if self.is_untouched() => Some(parts.before.leaves().zip(&*parts.masks)),
             Body::Difference(_) | Body::Listed(_) => None,
         }
     }
 
-    /// All it holds, as a set of its own.
-    pub(crate) fn to_set(&self) -> FollowerSet {
-        if let Body::Listed(set) = &self.body {
-            return set.clone();
-        }
-        let mut set = SetBuilder::default();
-        self.for_each(|id, day| set.push(id, day));
-        set.finish()
-    }
-
     /// Makes changes. They ascend and name each follower once.
     pub(crate) fn change(&mut self, changes: &[Change], scratch: &mut Scratch) {
-        match &mut self.body {
-            Body::Listed(set) => {
-                *set = set.with(changes, scratch);
-                self.len = set.len();
+        let (mut gone, mut put) = (Vec::new(), Vec::new());
+        for change in changes {
+            let then = self.then.contains(AccountNo(change.id)).map(|day| day.0);
+            let as_then = then.is_some() && then == change.day;
+            if then.is_some() {
+                gone.push(Change { id: change.id, day: (!as_then).then_some(0) });
             }
-            Body::Difference(difference) => {
-                let more = difference.change(changes, scratch);
-                self.len = self.len.saturating_add_signed(more);
-            }
+            put.push(Change { id: change.id, day: change.day.filter(|_| !as_then) });
         }
+        self.gone = self.gone.with(&gone, scratch);
+        self.put = self.put.with(&put, scratch);
+        self.len = self.then.len - self.gone.len() + self.put.len();
     }
 
     /// The set `now` with all that is held back in it: what came of the set since is kept.
     ///
-    /// Undoing a filter nobody touched gives the very set of before.
+    /// Undoing a large filter nobody touched gives the very set of before.
     pub(crate) fn back_into(&self, now: &Arc<FollowerSet>, scratch: &mut Scratch) -> Arc<FollowerSet> {
-        let difference = match &self.body {
-            Body::Listed(set) => {
-                let mut changes = Vec::with_capacity(set.len() as usize);
-                set.iter().for_each(|(id, day)| changes.push(Change { id: id.0, day: Some(day.0) }));
-                return Arc::new(now.with(&changes, scratch));
-            }
-            Body::Difference(difference) => difference,
+        let Body::Difference(parts) = &self.then.body else {
+            let mut changes = Vec::with_capacity(self.len as usize);
+            self.for_each(|id, day| changes.push(Change { id, day: Some(day) }));
+            return Arc::new(now.with(&changes, scratch));
         };
-        let changes = difference.since(now);
+        let changes = self.since(&parts.left, now);
         if changes.is_empty() {
-            return Arc::clone(&difference.before);
+            return Arc::clone(&parts.before);
         }
-        Arc::new(difference.before.with(&changes, scratch))
+        Arc::new(parts.before.with(&changes, scratch))
+    }
+
+    /// What has to change in the set of before to become `now` with all that is held; `left` is what the filter left.
+    fn since(&self, left: &Arc<FollowerSet>, now: &Arc<FollowerSet>) -> Vec<Change> {
+        let mut changes: Vec<Change> = Vec::new();
+        if !Arc::ptr_eq(now, left) {
+            apart(left, now, |id, left, now| {
+                if left != now {
+                    changes.push(Change { id, day: now });
+                }
+            });
+        }
+        if self.is_untouched() {
+            return changes;
+        }
+        // Who is gone was in the set before: gone from there too, but for those who are in it again or held anew.
+        let lost = self.gone.iter().filter(|(id, _)| now.contains(*id).is_none());
+        changes.extend(lost.map(|(id, _)| Change { id: id.0, day: None }));
+        changes.extend(self.put.iter().map(|(id, day)| Change { id: id.0, day: Some(day.0) }));
+        // Stable, so of several for one follower the last one is the one that counts.
+        changes.sort_by_key(|change| change.id);
+        changes.dedup_by(|later, earlier| {
+            let same = later.id == earlier.id;
+            if same {
+                earlier.day = later.day;
+            }
+            same
+        });
+        changes
+    }
+
+    fn is_untouched(&self) -> bool {
+        self.gone.is_empty() && self.put.is_empty()
     }
 
     pub(crate) fn is_sound(&self) -> bool {
@@ -145,94 +267,11 @@ impl Taken {
             last = Some(id);
             counted += 1;
         });
-        let parts = match &self.body {
+        let then = match &self.then.body {
             Body::Listed(set) => set.is_sound(),
-            Body::Difference(difference) => {
-                [&*difference.before, &*difference.left, &difference.gone, &difference.put]
-                    .iter()
-                    .all(|set| set.is_sound())
-            }
+            Body::Difference(parts) => parts.before.is_sound() && parts.left.is_sound(),
         };
-        ascends && parts && counted == self.len
-    }
-}
-
-impl Difference {
-    fn contains(&self, follower: AccountNo) -> Option<Day> {
-        self.put
-            .contains(follower)
-            .or_else(|| self.taken_then(follower).filter(|_| self.gone.contains(follower).is_none()))
-    }
-
-    /// Whether the filter took it when it ran.
-    fn taken_then(&self, follower: AccountNo) -> Option<Day> {
-        self.before.contains(follower).filter(|_| self.left.contains(follower).is_none())
-    }
-
-    fn for_each(&self, mut each: impl FnMut(u32, u16)) {
-        let then = masked(&self.before, &self.masks);
-        if self.gone.is_empty() && self.put.is_empty() {
-            then.for_each(|(id, day)| each(id, day));
-            return;
-        }
-        let mut put = self.put.iter().peekable();
-        let mut gone = self.gone.iter().peekable();
-        for (id, day) in then {
-            if gone.next_if(|(gone, _)| gone.0 == id).is_some() {
-                continue;
-            }
-            while let Some((put, day)) = put.next_if(|(put, _)| put.0 < id) {
-                each(put.0, day.0);
-            }
-            each(id, day);
-        }
-        put.for_each(|(put, day)| each(put.0, day.0));
-    }
-
-    /// Makes changes and says how many more it holds now.
-    fn change(&mut self, changes: &[Change], scratch: &mut Scratch) -> i32 {
-        let (mut gone, mut put) = (Vec::new(), Vec::new());
-        let mut more = 0;
-        for change in changes {
-            let follower = AccountNo(change.id);
-            more += i32::from(change.day.is_some()) - i32::from(self.contains(follower).is_some());
-            if self.taken_then(follower).is_some() {
-                gone.push(Change { id: change.id, day: Some(0) });
-            }
-            put.push(*change);
-        }
-        self.gone = self.gone.with(&gone, scratch);
-        self.put = self.put.with(&put, scratch);
-        more
-    }
-
-    /// What has to change in `before` to become `now` with all that is held.
-    fn since(&self, now: &Arc<FollowerSet>) -> Vec<Change> {
-        let mut changes: Vec<Change> = Vec::new();
-        if !Arc::ptr_eq(now, &self.left) {
-            apart(&self.left, now, |id, left, now| {
-                if left != now {
-                    changes.push(Change { id, day: now });
-                }
-            });
-        }
-        if self.gone.is_empty() && self.put.is_empty() {
-            return changes;
-        }
-        // Who is gone is in `before`: gone from there too, but for those who are in the set or held again.
-        let lost = self.gone.iter().filter(|(id, _)| now.contains(*id).is_none());
-        changes.extend(lost.map(|(id, _)| Change { id: id.0, day: None }));
-        changes.extend(self.put.iter().map(|(id, day)| Change { id: id.0, day: Some(day.0) }));
-        // Stable, so of two for one follower the later one is the one that counts.
-        changes.sort_by_key(|change| change.id);
-        changes.dedup_by(|later, earlier| {
-            let same = later.id == earlier.id;
-            if same {
-                earlier.day = later.day;
-            }
-            same
-        });
-        changes
+        ascends && then && self.gone.is_sound() && self.put.is_sound() && counted == self.len
     }
 }
 

@@ -158,6 +158,8 @@ fn of_numbers(bulk: &Bulk) -> Filter {
         keep: numbers(&bulk.keep),
         order: bulk.order,
         leave_at: bulk.leave_at,
+        keep_followed: false,
+        bar_days: 0,
     }
 }
 

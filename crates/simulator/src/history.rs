@@ -287,6 +287,9 @@ fn filter(
             keep: Vec::new(),
             order: Order::Newest,
             leave_at: None,
+            keep_verified: false,
+            keep_followed: false,
+            bar_days: 0,
             by: state::Actor::System,
         })),
     ));

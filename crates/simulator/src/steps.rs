@@ -290,6 +290,9 @@ pub(crate) fn filter(platform: &PlatformId, ids: &[AccountId], who: u32, bulk: &
         keep: bulk.keep.iter().map(|who| ids[*who as usize].clone()).collect(),
         order: bulk.order,
         leave_at: bulk.leave_at,
+        keep_verified: false,
+        keep_followed: false,
+        bar_days: 0,
         by: state::Actor::System,
     })
 }

@@ -75,7 +75,7 @@ pub use machine::{Broken, LoadError, Machine};
 pub use outcome::{Done, ItemOutcome, Outcome, Refusal};
 pub use packs::PackInForce;
 pub use reader::{
-    AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FollowerPage, FollowersAt, Nameplate,
-    PlatformRead, Reader, Recounted, ShownField, WithheldField,
+    AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FilteredOut, FollowerPage, FollowersAt,
+    Nameplate, PlatformRead, Reader, Recounted, ShownField, WithheldField,
 };
 pub use snapshot::Pinned;

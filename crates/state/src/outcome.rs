@@ -179,6 +179,8 @@ pub enum Refusal {
     FilterNamesTooMany,
     /// As many filters as allowed are kept for undo.
     TooManyFilters,
+    /// The filter would bar for more days than allowed.
+    FilterBarsTooLong,
     /// The filter was never run on this account, or is undone, or its undo period is over.
     FilterNotKept,
 }
@@ -220,6 +222,7 @@ impl Refusal {
             Refusal::FilterTooLarge => "filter_too_large",
             Refusal::FilterNamesTooMany => "filter_names_too_many",
             Refusal::TooManyFilters => "too_many_filters",
+            Refusal::FilterBarsTooLong => "filter_bars_too_long",
             Refusal::FilterNotKept => "filter_not_kept",
         }
     }
@@ -278,6 +281,7 @@ impl Refusal {
             Refusal::FilterTooLarge => "the filter has too many criteria or they nest too deep: simplify it".into(),
             Refusal::FilterNamesTooMany => "the filter names too many accounts: run it in parts".into(),
             Refusal::TooManyFilters => "as many filters as may be undone are kept: wait for one to expire".into(),
+            Refusal::FilterBarsTooLong => "the filter bars whom it takes for more than 365 days: name fewer".into(),
             Refusal::FilterNotKept => {
                 "there is no such filter to undo: it never ran here, is undone, or its time is over".into()
             }

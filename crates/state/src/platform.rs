@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use followers::{AccountNo, Attribute, CountChange, Engine};
+use followers::{AccountDay, AccountNo, Attribute, CountChange, Day, Engine};
 use policy::{Facts, Look, Millis, Surface, Viewer};
 
 use crate::account::AccountRecord;
@@ -313,6 +313,24 @@ impl Platform {
             }
         }
         Settled::Taken
+    }
+
+    /// A day of an account: when it was made, of which the earliest stands, or was active, of which the latest does. The
+    /// first day of all stands for "not known" and says nothing.
+    pub(crate) fn set_day(&mut self, no: u32, which: AccountDay, day: Day) -> crate::account::Settled {
+        use crate::account::Settled;
+        let known = self.shared.followers.day(AccountNo(no), which);
+        let newer = match (which, known) {
+            _ if day.0 == 0 => false,
+            (_, None) => true,
+            (AccountDay::Created, Some(known)) => day < known,
+            (AccountDay::LastActive, Some(known)) => day > known,
+        };
+        if newer {
+            self.engine.set_day(AccountNo(no), which, day);
+            return Settled::Taken;
+        }
+        if known == Some(day) { Settled::Same } else { Settled::Older }
     }
 
     pub(crate) fn publish_moved(&self) {

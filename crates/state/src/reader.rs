@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use followers::{AccountNo, Attribute, Day};
+use followers::{AccountDay, AccountNo, Attribute, Day, FilterId};
 use policy::{CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis, Reason, Surface, Viewer};
 
 use crate::account::AccountRecord;
@@ -221,6 +221,38 @@ pub struct Recounted {
 
 /// Looks at an account whose list changes while it is counted, before the difference counts as one.
 const RECOUNT_TRIES: u32 = 100;
+
+/// Whom a filter took when it ran. Never changes, whatever becomes of them or of the filter.
+#[derive(Clone, Debug)]
+pub struct FilteredOut {
+    platform: PlatformRead,
+    taken: followers::FilteredOut,
+}
+
+impl FilteredOut {
+    /// How many.
+    pub fn len(&self) -> u32 {
+        self.taken.len()
+    }
+
+    /// Whether nobody was taken.
+    pub fn is_empty(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// Whether that account was taken.
+    pub fn contains(&self, account: AccountKey<'_>) -> bool {
+        let no = self.platform.platform.directory.find(account);
+        no.is_some_and(|no| self.taken.contains(AccountNo(no)).is_some())
+    }
+
+    /// At most `limit` of them, in an order that never changes, from the start or right behind one of them.
+    pub fn page(&self, after: Option<AccountKey<'_>>, limit: usize) -> Vec<AccountId> {
+        let shared = &self.platform.platform;
+        let after = after.and_then(|after| shared.directory.find(after)).map(AccountNo);
+        self.taken.page(after, limit).into_iter().map(|no| shared.name(no.0)).collect()
+    }
+}
 
 /// What a filter would do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -614,6 +646,17 @@ impl AccountRead {
     pub fn followed_by(&self, follower: AccountKey<'_>) -> Option<Day> {
         let follower = self.shared().directory.find(follower)?;
         self.shared().followers.contains(self.no, AccountNo(follower))
+    }
+
+    /// The day the account was made, and the last one on which it was active, as far as they are known.
+    pub fn days(&self) -> [Option<Day>; 2] {
+        AccountDay::ALL.map(|which| self.shared().followers.day(self.no, which))
+    }
+
+    /// Whom a filter of this account took when it ran, as long as it is kept.
+    pub fn filtered_out(&self, filter: u64) -> Option<FilteredOut> {
+        let taken = self.shared().followers.filtered_out(self.no, FilterId(filter))?;
+        Some(FilteredOut { platform: self.platform.clone(), taken })
     }
 
     /// What the filter would do now; its `platform`, `account` and `by` are not read.

@@ -5,7 +5,7 @@
 //! history, event ids, timers and counters, since those tell in which order things were heard. Accounts are summed up,
 //! so that no order among them matters, and one of which nothing is known counts for nothing.
 
-use followers::AccountNo;
+use followers::{AccountDay, AccountNo};
 
 use crate::machine::Machine;
 use crate::platform::Platform;
@@ -65,7 +65,8 @@ fn put_one(out: &mut Vec<u8>, p: &Platform, no: u32) -> bool {
     let count = shared.count(no);
     let attributes = p.attributes.get(no);
     let record = shared.record(no);
-    if count == 0 && attributes == 0 && *record == *shared.nothing_known {
+    let days = AccountDay::ALL.map(|which| shared.followers.day(AccountNo(no), which).map_or(0, |day| day.0));
+    if count == 0 && attributes == 0 && days == [0; 2] && *record == *shared.nothing_known {
         return false;
     }
     put_account(out, &shared.name(no));
@@ -73,6 +74,7 @@ fn put_one(out: &mut Vec<u8>, p: &Platform, no: u32) -> bool {
     let digest = p.engine.digest(AccountNo(no), &|follower| identity_of(p, follower));
     out.extend_from_slice(&digest.to_le_bytes());
     put_varint(out, attributes);
+    days.iter().for_each(|day| out.extend_from_slice(&day.to_le_bytes()));
     put_record(out, &record, Detail::WithoutPositions);
     true
 }

@@ -5,9 +5,11 @@
 
 use crate::Criteria;
 use crate::attributes::{Attributes, Bits, CHUNK_SHIFT, CHUNK_WORDS, Chunk};
+use crate::day_column::{CHUNK_LEN, Days};
+use crate::filter::DayRange;
 use crate::set::{LEAF_MAX, Leaf, Mask, Offsets};
 
-use super::mask::pack;
+use super::mask::{pack, pack_group};
 
 /// Criteria without a word on the edge itself.
 #[derive(Debug)]
@@ -16,6 +18,7 @@ pub(super) enum AccountTest {
     Any(Vec<AccountTest>),
     Not(Box<AccountTest>),
     Has(Bits),
+    Day(Days, DayRange),
 }
 
 impl AccountTest {
@@ -29,6 +32,13 @@ impl AccountTest {
             Criteria::Any(parts) => AccountTest::Any(all(parts)?),
             Criteria::Not(part) => AccountTest::Not(Box::new(AccountTest::new(part, attributes)?)),
             Criteria::Has(attribute) => AccountTest::Has(attributes.bits(*attribute)),
+            Criteria::CreatedBefore(_)
+            | Criteria::CreatedAfter(_)
+            | Criteria::LastActiveBefore(_)
+            | Criteria::InactiveFor(_) => {
+                let (which, range) = DayRange::of(criteria)?;
+                AccountTest::Day(attributes.days(which).now(), range)
+            }
             Criteria::FollowedBefore(_) | Criteria::FollowedAfter(_) | Criteria::OneOf(_) => return None,
         })
     }
@@ -52,6 +62,20 @@ impl AccountTest {
                 Some(chunk) => *out = *chunk,
                 None => out.fill(0),
             },
+            AccountTest::Day(days, range) => {
+                let first = (at << CHUNK_SHIFT) / CHUNK_LEN;
+                for (number, words) in (first..).zip(out.chunks_mut(CHUNK_LEN / 64)) {
+                    match days.chunk(number) {
+                        Some(chunk) => {
+                            let (groups, _) = chunk.as_chunks::<64>();
+                            for (word, group) in words.iter_mut().zip(groups) {
+                                *word = pack_group(group, |day| range.holds(day));
+                            }
+                        }
+                        None => words.fill(0),
+                    }
+                }
+            }
         }
     }
 
@@ -77,6 +101,7 @@ impl AccountTest {
             AccountTest::Any(parts) => parts.iter().any(|part| part.holds(who)),
             AccountTest::Not(part) => !part.holds(who),
             AccountTest::Has(bits) => bits.has(who),
+            AccountTest::Day(days, range) => range.holds(days.get(who)),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn pack<T: Copy + Default>(values: &[T], test: impl Fn(T) -> bool) ->
 }
 
 #[inline(always)]
-fn pack_group<T: Copy>(group: &[T; 64], test: &impl Fn(T) -> bool) -> u64 {
+pub(super) fn pack_group<T: Copy>(group: &[T; 64], test: impl Fn(T) -> bool) -> u64 {
     let mut bytes = [0u8; 64];
     for (value, byte) in group.iter().zip(&mut bytes) {
         *byte = u8::from(test(*value));
@@ -39,7 +39,7 @@ pub(super) fn zip(a: Mask, b: Mask, with: impl Fn(u64, u64) -> u64) -> Mask {
 }
 
 /// The mask of the first `len` places.
-pub(super) fn first(len: usize) -> Mask {
+pub(crate) fn first(len: usize) -> Mask {
     std::array::from_fn(|word| match len.saturating_sub(word * 64) {
         0 => 0,
         rest @ 1..64 => (1 << rest) - 1,

@@ -12,7 +12,7 @@ use crate::attributes::Attributes;
 use crate::set::{LEAF_MAX, Leaf, Mask, SetBuilder};
 use crate::{AccountNo, Criteria, Filter, FollowerSet, Preview};
 
-pub(crate) use mask::places;
+pub(crate) use mask::{first, places};
 
 use accounts::{AccountTest, Window};
 use pick::{Pick, Sample};
@@ -122,7 +122,11 @@ impl<'a> Test<'a> {
             Criteria::FollowedAfter(day) => Test::After(day.0),
             Criteria::OneOf(accounts) => Test::OneOf(accounts),
             // About the account alone, so it was answered above.
-            Criteria::Has(_) => Test::Any(Vec::new()),
+            Criteria::Has(_)
+            | Criteria::CreatedBefore(_)
+            | Criteria::CreatedAfter(_)
+            | Criteria::LastActiveBefore(_)
+            | Criteria::InactiveFor(_) => Test::Any(Vec::new()),
         }
     }
 

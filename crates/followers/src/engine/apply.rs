@@ -400,6 +400,9 @@ impl Settling {
         if self.removed.is_some_and(|removed| version < removed) {
             return EdgeOutcome::Stale;
         }
+        if op != Op::Unfollow && rules.kept.iter().any(|kept| kept.bars(self.follower, version)) {
+            return EdgeOutcome::RefollowBarred;
+        }
         let claim = match op {
             Op::Follow | Op::Backfill => Stamp::follow(version),
             Op::Unfollow => Stamp::unfollow(version),

@@ -70,7 +70,7 @@ impl Engine {
             for (at, kept) in filters.iter().enumerate() {
                 promise(who, kept.taken.is_sound(), "what a filter took is a sound set")?;
                 promise(who, kept.at <= self.clock, "no filter ran in the future")?;
-                promise(who, self.clock < self.expiry(kept.at), "no filter outlives its time")?;
+                promise(who, self.clock < self.expiry(kept), "no filter outlives its time")?;
                 let (mut apart, mut once) = (true, true);
                 kept.taken.for_each(|follower, _| {
                     let follower = AccountNo(follower);

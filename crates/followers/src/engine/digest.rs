@@ -4,8 +4,8 @@
 
 use super::Engine;
 use crate::horizon::edge_of;
-use crate::taken::Taken;
-use crate::{AccountNo, Attribute, Criteria, FollowerSet, Order};
+use crate::taken::FilteredOut;
+use crate::{AccountDay, AccountNo, Attribute, Criteria, FollowerSet, Order};
 
 type IdHash<'a> = &'a dyn Fn(AccountNo) -> u128;
 
@@ -32,6 +32,12 @@ impl Engine {
                 sum = sum.wrapping_add(mix(of, id_hash(AccountNo(who))));
             }
         }
+        for which in AccountDay::ALL {
+            for (who, day) in self.shared.attributes.days(which).now().accounts() {
+                let of = mix(5, u128::from(which.number()));
+                sum = sum.wrapping_add(mix(mix(of, id_hash(AccountNo(who))), u128::from(day)));
+            }
+        }
         for (who, at) in self.removed.iter() {
             let of = mix(3, id_hash(AccountNo(who)));
             sum = sum.wrapping_add(mix(of, u128::from(at.cast_unsigned())));
@@ -45,7 +51,12 @@ impl Engine {
                 let mut fact = mix(4, id_hash(AccountNo(who)));
                 fact = mix(fact, u128::from(kept.id.0));
                 fact = mix(fact, u128::from(kept.at.cast_unsigned()) << 1 | u128::from(kept.armed));
-                fact = mix(fact, digest_of_taken(&kept.taken, id_hash));
+                let (then, gone, put) = kept.taken.parts();
+                fact = mix(fact, digest_of_taken(then, id_hash));
+                fact = mix(fact, digest_of(gone, id_hash));
+                fact = mix(fact, digest_of(put, id_hash));
+                fact =
+                    mix(fact, u128::from(kept.filter.bar_days) << 1 | u128::from(kept.filter.keep_followed));
                 fact = mix(fact, criteria(&kept.filter.criteria, id_hash));
                 fact = mix(fact, accounts(&kept.filter.keep, id_hash));
                 fact = mix(fact, order(kept.filter.order));
@@ -57,7 +68,7 @@ impl Engine {
     }
 }
 
-fn digest_of_taken(taken: &Taken, id_hash: IdHash<'_>) -> u128 {
+fn digest_of_taken(taken: &FilteredOut, id_hash: IdHash<'_>) -> u128 {
     let mut sum = 0u128;
     taken.for_each(|id, day| sum = sum.wrapping_add(mix(id_hash(AccountNo(id)), u128::from(day))));
     sum
@@ -78,6 +89,10 @@ fn criteria(tree: &Criteria, id_hash: IdHash<'_>) -> u128 {
         Criteria::FollowedBefore(day) => mix(15, u128::from(day.0)),
         Criteria::FollowedAfter(day) => mix(16, u128::from(day.0)),
         Criteria::OneOf(list) => mix(17, accounts(list, id_hash)),
+        Criteria::CreatedBefore(day) => mix(19, u128::from(day.0)),
+        Criteria::CreatedAfter(day) => mix(20, u128::from(day.0)),
+        Criteria::LastActiveBefore(day) => mix(21, u128::from(day.0)),
+        Criteria::InactiveFor(days) => mix(22, u128::from(*days)),
     }
 }
 

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use super::Engine;
+use crate::account::DAY_MS;
 use crate::choose::{Choice, Parted};
 use crate::filter::normalised;
 use crate::kept::Kept;
-use crate::taken::Taken;
-use crate::{AccountNo, Filter, FilterId, FilterOutcome, FilterRefusal, FollowerSet, UndoOutcome};
+use crate::taken::{FilteredOut, Taken};
+use crate::{AccountNo, Day, Filter, FilterId, FilterOutcome, FilterRefusal, FollowerSet, UndoOutcome};
 
 impl Engine {
     /// Removes the followers of `target` that the filter means, all at once.
@@ -31,7 +32,8 @@ impl Engine {
         }
         let id = FilterId(position);
         debug_assert!(self.kept.of(target.0).iter().all(|kept| kept.id != id));
-        let filter = normalised(filter);
+        let followed = if filter.keep_followed { self.followed_by(target) } else { Vec::new() };
+        let filter = normalised(filter, Day::of(self.clock), followed);
         let before = self.sets.shared(target.0);
         let shared = &self.shared;
         let choice = Choice::new(&filter, &shared.attributes);
@@ -41,15 +43,15 @@ impl Engine {
         let armed = filter.leave_at.is_none_or(|target| before.len() >= target);
         let taken = if removed > 0 {
             let left = Arc::new(left);
-            let taken = Taken::between(&before, &left, taken);
+            let taken = FilteredOut::between(&before, &left, taken);
             self.sets.publish_shared(target.0, left);
             taken
         } else {
-            Taken::listed(FollowerSet::default())
+            FilteredOut::listed(FollowerSet::default())
         };
         let left = before.len() - removed;
-        let kept = Kept { id, at: self.clock, filter, armed, taken };
-        let expiry = self.expiry(kept.at);
+        let kept = Kept { id, at: self.clock, filter, armed, taken: Taken::new(taken) };
+        let expiry = self.expiry(&kept);
         self.kept.add(target.0, kept, expiry);
         FilterOutcome::Filtered { id, removed, left }
     }
@@ -64,12 +66,12 @@ impl Engine {
     pub fn undo(&mut self, target: AccountNo, filter: FilterId, at: i64) -> UndoOutcome {
         self.assert_exists(target);
         self.set_clock(at);
-        let ran_at = self.kept.of(target.0).iter().find(|kept| kept.id == filter).map(|kept| kept.at);
-        let Some(ran_at) = ran_at else { return UndoOutcome::NotKept };
-        if self.clock.saturating_sub(ran_at) >= self.limits.undo_ms {
+        let kept = self.kept.of(target.0).iter().find(|kept| kept.id == filter);
+        let Some(kept) = kept else { return UndoOutcome::NotKept };
+        if self.clock.saturating_sub(kept.at) >= self.limits.undo_ms {
             return UndoOutcome::NotKept;
         }
-        let expiry = self.expiry(ran_at);
+        let expiry = self.expiry(kept);
         let Some(kept) = self.kept.remove(target.0, filter, expiry) else { return UndoOutcome::NotKept };
         let now = self.sets.shared(target.0);
         let restored = kept.taken.len();
@@ -90,9 +92,19 @@ impl Engine {
         UndoOutcome::Restored { restored, count }
     }
 
-    /// When a filter that ran then is forgotten: not before it may be undone no longer, nor before the last follow
-    /// it could take has become too old.
-    pub(crate) fn expiry(&self, ran_at: i64) -> i64 {
-        ran_at.saturating_add(self.limits.undo_ms.max(self.limits.horizon_ms))
+    /// Whom an account follows, ascending.
+    ///
+    /// Reads the set of every account until all are found.
+    fn followed_by(&self, who: AccountNo) -> Vec<AccountNo> {
+        let many = self.shared.following(who) as usize;
+        let sets = self.sets.iter().filter(|(_, set)| set.contains(who).is_some());
+        sets.map(|(account, _)| AccountNo(account)).take(many).collect()
+    }
+
+    /// When a filter is forgotten: not before it may be undone no longer, nor before the last follow it could take has
+    /// become too old, nor before it bars nobody any more.
+    pub(crate) fn expiry(&self, kept: &Kept) -> i64 {
+        let bar_ms = i64::from(kept.filter.bar_days).saturating_mul(DAY_MS);
+        kept.at.saturating_add(self.limits.undo_ms.max(self.limits.horizon_ms).max(bar_ms))
     }
 }

@@ -17,7 +17,7 @@ use crate::horizon::Horizon;
 use crate::kept::KeptFilters;
 use crate::set::SetBuilder;
 use crate::shared::{Sets, Shared};
-use crate::{AccountNo, Attribute, Limits, Reader};
+use crate::{AccountDay, AccountNo, Attribute, Day, Limits, Reader};
 
 pub use check::Broken;
 
@@ -45,8 +45,8 @@ impl Engine {
             horizon: Horizon::new(0i64.saturating_sub(limits.horizon_ms)),
             limits,
             clock: 0,
+            kept: KeptFilters::new(Arc::clone(&shared.shown)),
             shared,
-            kept: KeptFilters::default(),
             removed: remove::Removed::default(),
             recorder: Recorder::default(),
             room: apply::Room::default(),
@@ -85,6 +85,7 @@ impl Engine {
             return;
         }
         self.clock = now_ms;
+        self.shared.set_today(Day::of(now_ms));
         self.horizon.raise_floor(now_ms.saturating_sub(self.limits.horizon_ms));
         self.kept.expire(now_ms);
     }
@@ -96,6 +97,15 @@ impl Engine {
     pub fn set_attribute(&mut self, who: AccountNo, attribute: Attribute, on: bool) {
         self.assert_exists(who);
         self.shared.attributes.set(who.0, attribute, on);
+    }
+
+    /// Says on which day `who` was made or was last active; day 0 stands for "not known".
+    ///
+    /// # Panics
+    /// When the account number does not exist.
+    pub fn set_day(&mut self, who: AccountNo, which: AccountDay, day: Day) {
+        self.assert_exists(who);
+        self.shared.attributes.days(which).set(who.0, day.0);
     }
 
     /// Bytes on the heap for the follower sets, and for the memory of recent events; without what the allocator

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::set::Change;
-use crate::{AccountNo, Attribute, CountChange, FollowerSet};
+use crate::{AccountDay, AccountNo, Attribute, CountChange, FollowerSet};
 
 /// Edges that are looked for through the lists however few there are in all.
 const BY_LISTS_MIN: u64 = 1_000;
@@ -149,6 +149,9 @@ impl Engine {
         }
         for attribute in Attribute::ALL {
             self.shared.attributes.set(who, attribute, false);
+        }
+        for which in AccountDay::ALL {
+            self.shared.attributes.days(which).set(who, 0);
         }
         self.kept.remove_account(who);
         self.removed.mark(who, self.clock);

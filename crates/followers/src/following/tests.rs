@@ -41,7 +41,14 @@ fn apply(engine: &mut Engine, batch: &[Edge]) {
 }
 
 fn everyone() -> Filter {
-    Filter { criteria: Criteria::All(Vec::new()), keep: Vec::new(), order: Order::Oldest, leave_at: Some(50) }
+    Filter {
+        criteria: Criteria::All(Vec::new()),
+        keep: Vec::new(),
+        order: Order::Oldest,
+        leave_at: Some(50),
+        keep_followed: false,
+        bar_days: 0,
+    }
 }
 
 /// Every edge as the sets have it, against every edge as the lists have it.

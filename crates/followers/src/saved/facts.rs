@@ -5,11 +5,15 @@ use super::bytes::{Input, put_i64, put_varint};
 use super::pack::Block;
 use super::sets;
 use crate::attributes::{CHUNK_WORDS, Chunk};
+use crate::day_column::{CHUNK_LEN as DAYS, DayChunk};
 use crate::horizon::Stamp;
 use crate::kept::Kept;
 use crate::set::SetBuilder;
 use crate::taken::Taken;
 use crate::{AccountNo, Attribute, Criteria, Day, Filter, FilterId, Order};
+
+/// Numbers from here on, where the number of an attribute would be, stand for a day of the account.
+pub(super) const DAYS_FROM: u8 = 128;
 
 /// Nesting that is read at most; more than any limit would allow, less than any stack would mind.
 const DEPTH_MAX: usize = 200;
@@ -63,6 +67,42 @@ pub(super) fn read_chunk(input: &mut Input<'_>, accounts: u32) -> Result<(usize,
     Ok((at as usize, chunk))
 }
 
+/// The days of one chunk: where it lies, then for each account whose day is known the distance from the last one and the
+/// day.
+pub(super) fn put_days(out: &mut Vec<u8>, at: usize, chunk: &DayChunk) {
+    put_varint(out, at as u64);
+    put_varint(out, chunk.iter().filter(|day| **day != 0).count() as u64);
+    let mut next = 0;
+    for (place, day) in chunk.iter().enumerate().filter(|(_, day)| **day != 0) {
+        put_varint(out, (place - next) as u64);
+        out.extend_from_slice(&day.to_le_bytes());
+        next = place + 1;
+    }
+}
+
+pub(super) fn read_days(input: &mut Input<'_>, accounts: u32) -> Result<(usize, DayChunk), What> {
+    let at = input.u32()?;
+    let count = input.u32()?;
+    let mut chunk = [0; DAYS];
+    let mut next = 0usize;
+    for _ in 0..count {
+        let place = next.checked_add(input.u32()? as usize).filter(|place| *place < DAYS);
+        let place = place.ok_or("a day of an account that does not exist")?;
+        if u64::from(at) * DAYS as u64 + place as u64 >= u64::from(accounts) {
+            return Err("a day of an account that does not exist");
+        }
+        chunk[place] = input.u16()?;
+        if chunk[place] == 0 {
+            return Err("a day that is not known");
+        }
+        next = place + 1;
+    }
+    if count == 0 {
+        return Err("no days");
+    }
+    Ok((at as usize, chunk))
+}
+
 pub(super) fn put_stamp(out: &mut Vec<u8>, key: u64, stamp: Stamp, floor: i64) {
     out.extend_from_slice(&key.to_le_bytes());
     let age = (stamp.version() - floor).cast_unsigned();
@@ -94,7 +134,12 @@ pub(super) fn put_kept(out: &mut Vec<u8>, who: u32, kept: &Kept, room: &mut sets
     }
     // No target is 0, a target is one more than itself.
     put_varint(out, kept.filter.leave_at.map_or(0, |target| u64::from(target) + 1));
-    sets::put(out, &kept.taken.to_set(), room);
+    out.push(u8::from(kept.filter.keep_followed));
+    put_varint(out, u64::from(kept.filter.bar_days));
+    let (then, gone, put) = kept.taken.parts();
+    sets::put(out, &then.to_set(), room);
+    sets::put(out, gone, room);
+    sets::put(out, put, room);
 }
 
 pub(super) fn read_kept(
@@ -123,8 +168,16 @@ pub(super) fn read_kept(
         Some(target) => Some(u32::try_from(target).map_err(|_| "a target is too large")?),
         None => None,
     };
-    let taken = Taken::listed(sets::read(input, builder, block, accounts)?);
-    Ok((who, Kept { id, at, filter: Filter { criteria, keep, order, leave_at }, armed, taken }))
+    let keep_followed = match input.u8()? {
+        0 => false,
+        1 => true,
+        _ => return Err("a filter that cannot be"),
+    };
+    let bar_days = u16::try_from(input.varint()?).map_err(|_| "a filter bars for too long")?;
+    let filter = Filter { criteria, keep, order, leave_at, keep_followed, bar_days };
+    let mut set = || sets::read(input, builder, block, accounts);
+    let taken = Taken::of_parts(set()?, set()?, set()?).ok_or("a filter holds whom it did not take")?;
+    Ok((who, Kept { id, at, filter, armed, taken }))
 }
 
 fn put_criteria(out: &mut Vec<u8>, criteria: &Criteria) {
@@ -142,6 +195,10 @@ fn put_criteria(out: &mut Vec<u8>, criteria: &Criteria) {
             out.push(6);
             put_accounts(out, accounts);
         }
+        Criteria::CreatedBefore(day) => put_day(out, 7, *day),
+        Criteria::CreatedAfter(day) => put_day(out, 8, *day),
+        Criteria::LastActiveBefore(day) => put_day(out, 9, *day),
+        Criteria::InactiveFor(days) => put_day(out, 10, Day(*days)),
     }
 }
 
@@ -166,6 +223,10 @@ fn read_criteria(input: &mut Input<'_>, depth: usize) -> Result<Criteria, What> 
         4 => Criteria::FollowedBefore(Day(input.u16()?)),
         5 => Criteria::FollowedAfter(Day(input.u16()?)),
         6 => Criteria::OneOf(read_accounts(input)?),
+        7 => Criteria::CreatedBefore(Day(input.u16()?)),
+        8 => Criteria::CreatedAfter(Day(input.u16()?)),
+        9 => Criteria::LastActiveBefore(Day(input.u16()?)),
+        10 => Criteria::InactiveFor(input.u16()?),
         _ => return Err("a criterion nobody knows"),
     })
 }

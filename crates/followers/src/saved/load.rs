@@ -11,10 +11,11 @@ use super::frame::{self, Frame, Kind};
 use super::pack::Block;
 use super::{LoadError, What, column, facts, sets};
 use crate::attributes::Chunk;
+use crate::day_column::DayChunk;
 use crate::horizon::{Stamp, edge_of};
 use crate::kept::Kept;
 use crate::set::SetBuilder;
-use crate::{AccountNo, Attribute, Engine, FollowerSet, Limits};
+use crate::{AccountDay, AccountNo, Attribute, Engine, FollowerSet, Limits};
 
 /// Frames that are read together: one, or a set that takes several.
 struct Part<'f, 'a> {
@@ -25,10 +26,16 @@ struct Part<'f, 'a> {
 enum Read {
     Sets(Vec<(u32, Arc<FollowerSet>)>),
     Following(Vec<u32>),
-    Attributes(Vec<(Attribute, usize, Chunk)>),
+    Attributes(Vec<AccountFacts>),
     Horizon(Vec<(u64, Stamp)>),
     Filters(Vec<(u32, Kept)>),
     Removals(Vec<(u32, bool, i64)>),
+}
+
+/// One chunk of what is known of accounts, and where it lies.
+enum AccountFacts {
+    Bits(Attribute, usize, Chunk),
+    Days(AccountDay, usize, DayChunk),
 }
 
 impl Engine {
@@ -179,9 +186,15 @@ impl Reader {
             Kind::Sets => Read::Sets(self.sets(input, more)?),
             Kind::Following => Read::Following(following(input)?),
             Kind::Attributes => Read::Attributes(all(input, |input| {
-                let attribute = Attribute::from_number(input.u8()?).ok_or("an attribute nobody knows")?;
+                let number = input.u8()?;
+                if let Some(number) = number.checked_sub(facts::DAYS_FROM) {
+                    let which = AccountDay::from_number(number).ok_or("a day nobody knows")?;
+                    let (at, chunk) = facts::read_days(input, self.accounts)?;
+                    return Ok(AccountFacts::Days(which, at, chunk));
+                }
+                let attribute = Attribute::from_number(number).ok_or("an attribute nobody knows")?;
                 let (at, chunk) = facts::read_chunk(input, self.accounts)?;
-                Ok((attribute, at, chunk))
+                Ok(AccountFacts::Bits(attribute, at, chunk))
             })?),
             Kind::Horizon => Read::Horizon(all(input, |input| {
                 let (key, stamp) = facts::read_stamp(input, self.floor)?;
@@ -282,8 +295,14 @@ impl Place<'_> {
                 }
             }
             Read::Attributes(chunks) => {
-                for (attribute, at, chunk) in chunks {
-                    self.engine.shared.attributes.set_chunk(attribute, at, chunk);
+                let attributes = &self.engine.shared.attributes;
+                for chunk in chunks {
+                    match chunk {
+                        AccountFacts::Bits(attribute, at, chunk) => {
+                            attributes.set_chunk(attribute, at, chunk)
+                        }
+                        AccountFacts::Days(which, at, chunk) => attributes.days(which).set_chunk(at, chunk),
+                    }
                 }
             }
             Read::Horizon(stamps) => {
@@ -291,7 +310,7 @@ impl Place<'_> {
             }
             Read::Filters(filters) => {
                 for (who, kept) in filters {
-                    let expiry = self.engine.expiry(kept.at);
+                    let expiry = self.engine.expiry(&kept);
                     self.engine.kept.add(who, kept, expiry);
                 }
             }

@@ -7,10 +7,11 @@ use super::frame::{Kind, Out};
 use super::pin::PinnedSets;
 use super::{column, facts, sets};
 use crate::attributes::Bits;
+use crate::day_column::Days;
 use crate::horizon::Stamp;
 use crate::kept::Kept;
 use crate::shared::Shared;
-use crate::{Attribute, Engine, Limits};
+use crate::{AccountDay, Attribute, Engine, Limits};
 
 /// Accounts whose sets are taken at once.
 const TAKEN: u32 = 4096;
@@ -27,6 +28,7 @@ pub struct Pinned {
     clock: i64,
     limits: Limits,
     attributes: Vec<(Attribute, Bits)>,
+    days: Vec<(AccountDay, Days)>,
     /// In no order.
     horizon: Vec<(u64, Stamp)>,
     floor: i64,
@@ -61,6 +63,10 @@ impl Engine {
             clock: self.clock,
             limits: self.limits.clone(),
             attributes: attributes.map(|which| (which, self.shared.attributes.bits(which))).collect(),
+            days: AccountDay::ALL
+                .iter()
+                .map(|which| (*which, self.shared.attributes.days(*which).now()))
+                .collect(),
             horizon: self.horizon.live(),
             floor: self.horizon.floor(),
             filters: self.kept.iter().map(|(who, filters)| (who, filters.to_vec())).collect(),
@@ -94,6 +100,13 @@ impl Pinned {
                 out.item(Kind::Attributes)?;
                 out.payload().push(attribute.number());
                 facts::put_chunk(out.payload(), at, chunk);
+            }
+        }
+        for (which, days) in &self.days {
+            for (at, chunk) in days.chunks() {
+                out.item(Kind::Attributes)?;
+                out.payload().push(facts::DAYS_FROM + which.number());
+                facts::put_days(out.payload(), at, chunk);
             }
         }
         self.horizon.sort_unstable_by_key(|(key, _)| *key);

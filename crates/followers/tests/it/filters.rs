@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followers::{
-    AccountNo, Attribute, Criteria, Day, Edge, Engine, Filter, FilterId, FilterOutcome, Limits, Op, Order,
-    UndoOutcome,
+    AccountDay, AccountNo, Attribute, Criteria, Day, Edge, Engine, Filter, FilterId, FilterOutcome, Limits,
+    Op, Order, UndoOutcome,
 };
 use proptest::prelude::*;
 
@@ -24,6 +24,8 @@ struct World {
     engine: Engine,
     members: BTreeMap<u32, u16>,
     carries: BTreeSet<(u32, Attribute)>,
+    /// When each account was made and was last active; the one in seven without is not in it.
+    known: BTreeMap<u32, (u16, u16)>,
 }
 
 const ASKED: [Attribute; 3] = [Attribute::Inactive, Attribute::NoPicture, Attribute::Private];
@@ -40,9 +42,17 @@ impl World {
         engine.set_clock(TODAY * DAY);
         let mut members = BTreeMap::new();
         let mut carries = BTreeSet::new();
+        let mut known = BTreeMap::new();
         for nth in 1..=shape.followers {
             let id = nth * shape.stride - mixed(seed, nth) % shape.stride;
             members.insert(id, 1 + (mixed(seed + 1, nth) % u32::from(shape.days)) as u16);
+            if !nth.is_multiple_of(7) {
+                let (made, active) =
+                    ((1 + mixed(seed + 3, nth) % 999) as u16, (1 + mixed(seed + 4, nth) % 999) as u16);
+                engine.set_day(AccountNo(id), AccountDay::Created, Day(made));
+                engine.set_day(AccountNo(id), AccountDay::LastActive, Day(active));
+                known.insert(id, (made, active));
+            }
             for (at, attribute) in ASKED.into_iter().enumerate() {
                 if mixed(seed + 2, nth) >> at & 1 == 1 {
                     engine.set_attribute(AccountNo(id), attribute, true);
@@ -53,7 +63,7 @@ impl World {
         let edges: Vec<Edge> =
             members.iter().map(|(id, day)| edge(*id, i64::from(*day), Op::Backfill)).collect();
         engine.apply(&edges, &mut Vec::new(), &mut Vec::new());
-        World { engine, members, carries }
+        World { engine, members, carries, known }
     }
 
     fn holds(&self, criteria: &Criteria, id: u32, day: u16) -> bool {
@@ -65,6 +75,12 @@ impl World {
             Criteria::FollowedBefore(before) => day < before.0,
             Criteria::FollowedAfter(after) => day > after.0,
             Criteria::OneOf(accounts) => accounts.contains(&AccountNo(id)),
+            Criteria::CreatedBefore(day) => self.known.get(&id).is_some_and(|known| known.0 < day.0),
+            Criteria::CreatedAfter(day) => self.known.get(&id).is_some_and(|known| known.0 > day.0),
+            Criteria::LastActiveBefore(day) => self.known.get(&id).is_some_and(|known| known.1 < day.0),
+            Criteria::InactiveFor(days) => {
+                self.known.get(&id).is_some_and(|known| i64::from(known.1) + i64::from(*days) <= TODAY)
+            }
         }
     }
 
@@ -115,6 +131,10 @@ fn criteria() -> impl Strategy<Value = Criteria> {
         4 => prop::sample::select(ASKED.to_vec()).prop_map(Criteria::Has),
         1 => (0..950u16).prop_map(|day| Criteria::FollowedBefore(Day(day))),
         1 => (0..950u16).prop_map(|day| Criteria::FollowedAfter(Day(day))),
+        1 => (0..1010u16).prop_map(|day| Criteria::CreatedBefore(Day(day))),
+        1 => (0..1010u16).prop_map(|day| Criteria::CreatedAfter(Day(day))),
+        1 => (0..1010u16).prop_map(|day| Criteria::LastActiveBefore(Day(day))),
+        1 => (0..1010u16).prop_map(Criteria::InactiveFor),
         1 => prop::collection::vec(0..9000u32, 0..200)
             .prop_map(|of| Criteria::OneOf(of.into_iter().map(AccountNo).collect())),
     ];
@@ -135,7 +155,14 @@ fn filter() -> impl Strategy<Value = Filter> {
     ];
     let keep = prop::collection::vec(0..9000u32, 0..50);
     (criteria(), keep, order, prop::option::of(0..3000u32)).prop_map(|(criteria, keep, order, leave_at)| {
-        Filter { criteria, keep: keep.into_iter().map(AccountNo).collect(), order, leave_at }
+        Filter {
+            criteria,
+            keep: keep.into_iter().map(AccountNo).collect(),
+            order,
+            leave_at,
+            keep_followed: false,
+            bar_days: 0,
+        }
     })
 }
 
@@ -187,6 +214,17 @@ proptest! {
             }
             world.members.retain(|id, _| !took.contains_key(id));
             world.agrees();
+            let all = reader.filtered_out(TARGET, FilterId(position)).unwrap();
+            let mut paged: Vec<AccountNo> = Vec::new();
+            loop {
+                let page = all.page(paged.last().copied(), 77);
+                if page.is_empty() {
+                    break;
+                }
+                paged.extend(page);
+            }
+            prop_assert!(paged.iter().map(|id| id.0).eq(took.keys().copied()));
+            prop_assert_eq!(all.len() as usize, took.len());
             ran.push((position, took));
         }
         // Some come and go on their own since, taken or not.
@@ -228,6 +266,8 @@ fn an_untouched_filter_undone_gives_the_very_set_of_before() {
         keep: Vec::new(),
         order: Order::Oldest,
         leave_at: None,
+        keep_followed: false,
+        bar_days: 0,
     };
     world.engine.filter(TARGET, &filter, TODAY * DAY, 1);
     world.engine.undo(TARGET, FilterId(1), TODAY * DAY);

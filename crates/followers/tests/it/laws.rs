@@ -93,6 +93,8 @@ proptest! {
         inactive in prop::collection::vec(0..ACCOUNTS, 0..6),
     ) {
         let target = AccountNo(1);
+        // Whom a filter bars meanwhile does not come back by undoing it.
+        let filter = Filter { bar_days: 0, ..filter };
         let run = |filtered: bool| {
             let mut engine = engine();
             for who in &inactive {
@@ -152,6 +154,8 @@ fn a_random_filter_is_the_same_for_the_same_seed_only() {
             keep: Vec::new(),
             order: Order::Random { seed },
             leave_at: Some(500),
+            keep_followed: false,
+            bar_days: 0,
         };
         engine.filter(AccountNo(0), &filter, 100 * DAY, 1);
         engine.reader().set(AccountNo(0)).iter().map(|(who, _)| who.0).collect::<Vec<_>>()

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followers::{
-    AccountNo, Attribute, CountChange, Criteria, Cursor, Day, Edge, EdgeOutcome, Engine, Filter, FilterId,
-    FilterOutcome, Limits, Op, Order, UndoOutcome,
+    AccountDay, AccountNo, Attribute, CountChange, Criteria, Cursor, Day, Edge, EdgeOutcome, Engine, Filter,
+    FilterId, FilterOutcome, Limits, Op, Order, UndoOutcome,
 };
 use proptest::prelude::*;
 
@@ -26,6 +26,7 @@ pub(crate) enum Step {
     Clock(i64),
     Apply(Vec<Edge>),
     Attribute(u32, Attribute, bool),
+    Day(u32, AccountDay, u16),
     Filter(u32, Filter),
     Undo(u32, usize),
     Remove(Vec<u32>),
@@ -41,6 +42,7 @@ struct Model {
     members: BTreeMap<(u32, u32), i64>,
     newest: BTreeMap<(u32, u32), (i64, bool)>,
     attributes: BTreeSet<(u32, Attribute)>,
+    days: BTreeMap<(u32, AccountDay), i64>,
     filters: Vec<Ran>,
     removed: BTreeMap<u32, i64>,
     purged: BTreeMap<u32, i64>,
@@ -53,6 +55,12 @@ struct Ran {
     filter: Filter,
     armed: bool,
     taken: BTreeMap<u32, i64>,
+    /// Whom it took when it ran, for as long as it bars them.
+    then: BTreeSet<u32>,
+    /// Whom the account followed then.
+    followed: BTreeSet<u32>,
+    /// The day it ran.
+    today: i64,
 }
 
 impl Model {
@@ -68,7 +76,7 @@ impl Model {
         self.clock = self.clock.max(now);
         let clock = self.clock;
         self.newest.retain(|_, (version, _)| *version >= clock - HORIZON);
-        self.filters.retain(|ran| clock < ran.at + UNDO);
+        self.filters.retain(|ran| clock < ran.at + UNDO.max(i64::from(ran.filter.bar_days) * DAY));
     }
 
     fn event(&mut self, edge: &Edge) -> EdgeOutcome {
@@ -90,6 +98,13 @@ impl Model {
             return EdgeOutcome::Stale;
         }
         let claim = (version, edge.op == Op::Unfollow);
+        let bars = |ran: &Ran| {
+            let until = ran.at + i64::from(ran.filter.bar_days) * DAY;
+            ran.target == a && (ran.at..until).contains(&version) && ran.then.contains(&b)
+        };
+        if edge.op != Op::Unfollow && self.filters.iter().any(bars) {
+            return EdgeOutcome::RefollowBarred;
+        }
         match self.newest.get(&(a, b)) {
             Some(newest) if *newest == claim => return EdgeOutcome::Duplicate,
             Some(newest) if *newest > claim => return EdgeOutcome::Stale,
@@ -113,7 +128,10 @@ impl Model {
         // It stays with the filter that has it; else the first one since that means it takes it.
         let taker = holder.filter(|ran| version < self.filters[*ran].at).or_else(|| {
             let takes = |ran: &Ran| {
-                ran.target == a && ran.armed && version < ran.at && self.means(&ran.filter, b, day)
+                ran.target == a
+                    && ran.armed
+                    && version < ran.at
+                    && self.means(&ran.filter, &ran.followed, ran.today, b, day)
             };
             self.filters.iter().position(takes)
         });
@@ -130,15 +148,33 @@ impl Model {
         }
     }
 
-    fn means(&self, filter: &Filter, id: u32, day: i64) -> bool {
-        self.holds(&filter.criteria, id, day) && !filter.keep.contains(&AccountNo(id))
+    fn means(&self, filter: &Filter, followed: &BTreeSet<u32>, today: i64, id: u32, day: i64) -> bool {
+        let kept = filter.keep.contains(&AccountNo(id)) || (filter.keep_followed && followed.contains(&id));
+        !kept && self.holds(&filter.criteria, today, id, day)
     }
 
-    fn holds(&self, criteria: &Criteria, id: u32, day: i64) -> bool {
+    fn followed(&self, who: u32) -> BTreeSet<u32> {
+        self.members.keys().filter(|(_, follower)| *follower == who).map(|(account, _)| *account).collect()
+    }
+
+    fn holds(&self, criteria: &Criteria, today: i64, id: u32, day: i64) -> bool {
+        let known = |which| self.days.get(&(id, which)).copied();
         match criteria {
-            Criteria::All(parts) => parts.iter().all(|part| self.holds(part, id, day)),
-            Criteria::Any(parts) => parts.iter().any(|part| self.holds(part, id, day)),
-            Criteria::Not(part) => !self.holds(part, id, day),
+            Criteria::All(parts) => parts.iter().all(|part| self.holds(part, today, id, day)),
+            Criteria::Any(parts) => parts.iter().any(|part| self.holds(part, today, id, day)),
+            Criteria::Not(part) => !self.holds(part, today, id, day),
+            Criteria::CreatedBefore(day) => {
+                known(AccountDay::Created).is_some_and(|made| made < i64::from(day.0))
+            }
+            Criteria::CreatedAfter(day) => {
+                known(AccountDay::Created).is_some_and(|made| made > i64::from(day.0))
+            }
+            Criteria::LastActiveBefore(day) => {
+                known(AccountDay::LastActive).is_some_and(|active| active < i64::from(day.0))
+            }
+            Criteria::InactiveFor(days) => {
+                known(AccountDay::LastActive).is_some_and(|active| active + i64::from(*days) <= today)
+            }
             Criteria::Has(attribute) => self.attributes.contains(&(id, *attribute)),
             Criteria::FollowedBefore(before) => day < i64::from(before.0),
             Criteria::FollowedAfter(after) => day > i64::from(after.0),
@@ -147,8 +183,11 @@ impl Model {
     }
 
     fn meant(&self, target: u32, filter: &Filter) -> Vec<(u32, i64)> {
-        let mut meant: Vec<(u32, i64)> =
-            self.followers(target).filter(|(id, day)| self.means(filter, *id, *day)).collect();
+        let followed = self.followed(target);
+        let mut meant: Vec<(u32, i64)> = self
+            .followers(target)
+            .filter(|(id, day)| self.means(filter, &followed, self.today(), *id, *day))
+            .collect();
         match filter.order {
             Order::Newest => meant.sort_by_key(|(id, day)| (-day, u32::MAX - id)),
             Order::Oldest => meant.sort_by_key(|(id, day)| (*day, *id)),
@@ -160,12 +199,29 @@ impl Model {
         meant
     }
 
+    fn today(&self) -> i64 {
+        self.clock.div_euclid(DAY)
+    }
+
     /// `took` is what the engine took, which for a random order is not for this model to say.
     fn filter(&mut self, target: u32, filter: &Filter, position: u64, took: &BTreeSet<u32>) {
         let armed = filter.leave_at.is_none_or(|leave_at| self.count(target) >= leave_at);
+        let followed = self.followed(target);
         let taken: BTreeMap<u32, i64> =
             took.iter().map(|id| (*id, self.members.remove(&(target, *id)).unwrap())).collect();
-        self.filters.push(Ran { target, position, at: self.clock, filter: filter.clone(), armed, taken });
+        let then = took.clone();
+        let (at, today) = (self.clock, self.today());
+        self.filters.push(Ran {
+            target,
+            position,
+            at,
+            filter: filter.clone(),
+            armed,
+            taken,
+            then,
+            followed,
+            today,
+        });
     }
 }
 
@@ -197,6 +253,13 @@ pub(crate) fn agree(steps: &[Step]) -> Engine {
                     model.attributes.remove(&(*who, *attribute));
                 }
             }
+            Step::Day(who, which, day) => {
+                engine.set_day(AccountNo(*who), *which, Day(*day));
+                match day {
+                    0 => model.days.remove(&(*who, *which)),
+                    _ => model.days.insert((*who, *which), i64::from(*day)),
+                };
+            }
             Step::Filter(target, filter) => run_filter(&mut engine, &mut model, *target, filter, position),
             Step::Undo(target, which) => {
                 let of_target: Vec<usize> =
@@ -206,6 +269,12 @@ pub(crate) fn agree(steps: &[Step]) -> Engine {
                     assert_eq!(outcome, UndoOutcome::NotKept);
                     continue;
                 };
+                if model.clock - model.filters[*ran].at >= UNDO {
+                    let kept_to_bar = FilterId(model.filters[*ran].position);
+                    let outcome = engine.undo(AccountNo(*target), kept_to_bar, model.clock);
+                    assert_eq!(outcome, UndoOutcome::NotKept);
+                    continue;
+                }
                 let ran = model.filters.remove(*ran);
                 for (id, day) in &ran.taken {
                     assert_eq!(model.members.insert((*target, *id), *day), None);
@@ -295,6 +364,7 @@ fn remove(engine: &mut Engine, model: &mut Model, who: &[u32], purge: bool) {
         assert_eq!(engine.purge(&leaving, &mut touched), edges);
     } else {
         model.attributes.retain(|(of, _)| !who.contains(of));
+        model.days.retain(|(of, _), _| !who.contains(of));
         model.filters.retain(|ran| !who.contains(&ran.target));
         model.removed.extend(who.iter().map(|who| (*who, model.clock)));
         engine.remove_accounts(&leaving, &mut touched);
@@ -379,11 +449,17 @@ fn some_accounts() -> impl Strategy<Value = Vec<AccountNo>> {
 
 pub(crate) fn criteria() -> impl Strategy<Value = Criteria> {
     let day = (90..130u16).prop_map(Day);
+    let known =
+        prop_oneof![(90..110u16).prop_map(Day), prop::sample::select(vec![Day(0), Day(1), Day(u16::MAX)])];
     let leaf = prop_oneof![
         4 => attribute().prop_map(Criteria::Has),
         1 => day.clone().prop_map(Criteria::FollowedBefore),
         1 => day.prop_map(Criteria::FollowedAfter),
         1 => some_accounts().prop_map(Criteria::OneOf),
+        1 => known.clone().prop_map(Criteria::CreatedBefore),
+        1 => known.clone().prop_map(Criteria::CreatedAfter),
+        1 => known.prop_map(Criteria::LastActiveBefore),
+        2 => (0..12u16).prop_map(Criteria::InactiveFor),
         1 => Just(Criteria::All(Vec::new())),
     ];
     leaf.prop_recursive(3, 12, 3, |part| {
@@ -402,12 +478,17 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
         any::<u64>().prop_map(|seed| Order::Random { seed })
     ];
     let leave_at = prop::option::of(0..8u32);
-    (criteria(), some_accounts(), order, leave_at).prop_map(|(criteria, keep, order, leave_at)| Filter {
-        criteria,
-        keep,
-        order,
-        leave_at,
-    })
+    let bar_days = prop_oneof![2 => Just(0u16), 1 => 1..4u16, 1 => Just(15u16)];
+    (criteria(), some_accounts(), order, leave_at, any::<bool>(), bar_days).prop_map(
+        |(criteria, keep, order, leave_at, keep_followed, bar_days)| Filter {
+            criteria,
+            keep,
+            order,
+            leave_at,
+            keep_followed,
+            bar_days,
+        },
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -416,6 +497,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..DAY).prop_map(Step::Clock),
         1 => (0..12 * DAY).prop_map(Step::Clock),
         4 => (0..ACCOUNTS, attribute(), any::<bool>()).prop_map(|(who, what, on)| Step::Attribute(who, what, on)),
+        4 => (0..ACCOUNTS, prop::sample::select(AccountDay::ALL.to_vec()), prop_oneof![Just(0u16), 90..104u16])
+            .prop_map(|(who, which, day)| Step::Day(who, which, day)),
         4 => (0..4u32, filter()).prop_map(|(target, filter)| Step::Filter(target, filter)),
         3 => (0..4u32, any::<usize>()).prop_map(|(target, which)| Step::Undo(target, which)),
         1 => prop::collection::vec(0..ACCOUNTS, 1..3).prop_map(Step::Remove),

@@ -42,7 +42,14 @@ fn change(engine: &mut Engine, seed: u64, at: u64) {
         0 => engine.set_attribute(AccountNo(below(ACCOUNTS)), Attribute::Inactive, below(2) == 0),
         1 => {
             let criteria = Criteria::FollowedBefore(followers::Day(below(1000) as u16));
-            let filter = Filter { criteria, keep: Vec::new(), order: Order::Newest, leave_at: None };
+            let filter = Filter {
+                criteria,
+                keep: Vec::new(),
+                order: Order::Newest,
+                leave_at: None,
+                keep_followed: true,
+                bar_days: 2,
+            };
             engine.filter(AccountNo(below(40)), &filter, now, at);
         }
         2 => {

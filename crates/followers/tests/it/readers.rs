@@ -22,6 +22,8 @@ fn a_reader_sees_whole_batches_and_whole_filters() {
         keep: Vec::new(),
         order: Order::Oldest,
         leave_at: None,
+        keep_followed: false,
+        bar_days: 0,
     };
     let done = AtomicBool::new(false);
     let reader = engine.reader();

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use followers::{AccountNo, Attribute, Criteria, Day, Edge, Engine, Filter, Limits, LoadError, Op, Order};
+use followers::{
+    AccountDay, AccountNo, Attribute, Criteria, Day, Edge, Engine, Filter, Limits, LoadError, Op, Order,
+};
 
 const DAY: i64 = 86_400_000;
 
@@ -28,6 +30,10 @@ fn example() -> Engine {
         engine.set_attribute(AccountNo(id), Attribute::Inactive, true);
     }
     engine.set_attribute(AccountNo(3_500), Attribute::Verified, true);
+    for id in (0..3_990).step_by(31) {
+        engine.set_day(AccountNo(id), AccountDay::Created, Day(500 + (id % 97) as u16));
+        engine.set_day(AccountNo(id + 1), AccountDay::LastActive, Day(900));
+    }
     // So many that they are written word by word.
     for id in 0..3_000 {
         engine.set_attribute(AccountNo(id), Attribute::Private, true);
@@ -38,10 +44,19 @@ fn example() -> Engine {
             Criteria::Not(Box::new(Criteria::FollowedAfter(Day(300)))),
         ]),
         Criteria::FollowedBefore(Day(60)),
+        Criteria::CreatedAfter(Day(590)),
+        Criteria::InactiveFor(120),
         Criteria::OneOf(vec![AccountNo(600), AccountNo(303)]),
     ]);
     let keep = vec![AccountNo(306), AccountNo(1)];
-    let filter = Filter { criteria, keep, order: Order::Random { seed: 99 }, leave_at: Some(700) };
+    let filter = Filter {
+        criteria,
+        keep,
+        order: Order::Random { seed: 99 },
+        leave_at: Some(700),
+        keep_followed: true,
+        bar_days: 3,
+    };
     engine.filter(AccountNo(7), &filter, 1000 * DAY + 1, 42);
     engine.remove_account(AccountNo(9), &mut Vec::new());
     engine.check().unwrap();

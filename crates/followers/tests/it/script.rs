@@ -4,8 +4,8 @@
 //! the engine saved and loaded before every line.
 
 use followers::{
-    AccountNo, Attribute, Criteria, Day, Edge, EdgeOutcome, Engine, Filter, FilterId, FilterOutcome, Limits,
-    Op, Order, UndoOutcome,
+    AccountDay, AccountNo, Attribute, Criteria, Day, Edge, EdgeOutcome, Engine, Filter, FilterId,
+    FilterOutcome, Limits, Op, Order, UndoOutcome,
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -37,6 +37,21 @@ fn run(engine: &mut Engine, words: &[&str]) -> String {
         "has" | "lacks" => {
             engine.set_attribute(account(words[1]), Attribute::parse(words[2]).unwrap(), words[0] == "has");
             String::new()
+        }
+        "made" | "active" => {
+            let which = if words[0] == "made" { AccountDay::Created } else { AccountDay::LastActive };
+            engine.set_day(account(words[1]), which, Day(words[2].parse().unwrap()));
+            String::new()
+        }
+        "took" => {
+            let position = words[2].trim_start_matches('#').parse().unwrap();
+            match engine.reader().filtered_out(account(words[1]), FilterId(position)) {
+                Some(took) => {
+                    let all: Vec<String> = took.page(None, 99).iter().map(|who| who.0.to_string()).collect();
+                    all.join(" ")
+                }
+                None => "not kept".to_owned(),
+            }
         }
         "follow" => event(engine, Op::Follow, words),
         "unfollow" => event(engine, Op::Unfollow, words),
@@ -98,6 +113,7 @@ fn event(engine: &mut Engine, op: Op, words: &[&str]) -> String {
         [EdgeOutcome::TooOld] => "too old",
         [EdgeOutcome::InTheFuture] => "in the future",
         [EdgeOutcome::SelfFollow] => "self follow",
+        [EdgeOutcome::RefollowBarred] => "barred",
         _ => panic!("one event has one outcome: {outcomes:?}"),
     };
     word.to_owned()
@@ -111,6 +127,8 @@ fn filter(words: &[&str]) -> Filter {
         keep: Vec::new(),
         order: Order::Oldest,
         leave_at: None,
+        keep_followed: false,
+        bar_days: 0,
     };
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -124,6 +142,11 @@ fn filter(words: &[&str]) -> Filter {
                 filter.criteria = Criteria::Not(Box::new(Criteria::Has(Attribute::parse(next()).unwrap())))
             }
             "keep" => filter.keep = accounts(next()),
+            "inactive_for" => filter.criteria = Criteria::InactiveFor(next().parse().unwrap()),
+            "made_before" => filter.criteria = Criteria::CreatedBefore(Day(next().parse().unwrap())),
+            "made_after" => filter.criteria = Criteria::CreatedAfter(Day(next().parse().unwrap())),
+            "keep_followed" => filter.keep_followed = true,
+            "bar" => filter.bar_days = next().parse().unwrap(),
             "leave" => filter.leave_at = Some(next().parse().unwrap()),
             "newest" => filter.order = Order::Newest,
             "oldest" => filter.order = Order::Oldest,
@@ -410,6 +433,103 @@ fn an_old_backfill_brings_nobody_back_while_the_filter_is_kept() {
 }
 
 #[test]
+fn who_is_barred_cannot_follow_again_until_the_days_are_over() {
+    check(
+        "clock 100
+         has 5 inactive
+         follow 1 5 @40 -> inserted
+         follow 1 6 @40 -> inserted
+         filter 1 @100 #11 inactive bar 2 -> removed 1 left 1
+         clock 110
+         follow 1 5 @100 -> barred
+         unfollow 1 5 @104 -> duplicate
+         follow 1 5 @105 -> barred
+         backfill 1 5 @106 -> barred
+         follow 1 6 @107 -> duplicate
+         follow 2 5 @107 -> inserted
+         took 1 #11 -> 5
+         clock 150
+         follow 1 5 @147 -> barred
+         follow 1 5 @148 -> inserted
+         took 1 #11 -> 5
+         undo 1 @151 #11 -> restored 0 count 2
+         took 1 #11 -> not kept",
+    );
+}
+
+#[test]
+fn undoing_a_filter_ends_its_bar() {
+    check(
+        "clock 100
+         has 5 inactive
+         follow 1 5 @40 -> inserted
+         filter 1 @100 #11 inactive bar 2 -> removed 1 left 0
+         undo 1 @101 #11 -> restored 1 count 1
+         unfollow 1 5 @101 -> removed
+         follow 1 5 @101 -> stale
+         clock 102
+         follow 1 5 @102 -> inserted",
+    );
+}
+
+#[test]
+fn a_filter_that_bars_for_longer_than_it_can_be_undone_is_kept_to_bar() {
+    check(
+        "clock 100
+         has 5 inactive
+         follow 1 5 @40 -> inserted
+         filter 1 @100 #11 inactive bar 40 -> removed 1 left 0
+         clock 1000
+         follow 1 5 @999 -> barred
+         undo 1 @1000 #11 -> not kept
+         clock 1060
+         follow 1 5 @1060 -> inserted
+         took 1 #11 -> not kept",
+    );
+}
+
+#[test]
+fn whom_the_account_follows_itself_may_stay() {
+    check(
+        "clock 100
+         follow 1 5 @40 -> inserted
+         follow 1 6 @40 -> inserted
+         follow 6 1 @40 -> inserted
+         follow 9 1 @40 -> inserted
+         preview 1 everyone keep_followed -> removes 1 leaves 1: 5
+         filter 1 @100 #11 everyone keep_followed -> removed 1 left 1
+         set 1 -> 6:1
+         unfollow 9 1 @100 -> removed
+         follow 1 9 @99 -> inserted
+         follow 1 8 @99 -> stale",
+    );
+}
+
+#[test]
+fn days_of_accounts_are_asked_by_the_clock_of_the_log() {
+    check(
+        "clock 480
+         made 5 10
+         made 6 15
+         active 5 17
+         active 6 18
+         follow 1 5 @440 -> inserted
+         follow 1 6 @440 -> inserted
+         follow 1 7 @440 -> inserted
+         preview 1 made_before 11 -> removes 1 leaves 2: 5
+         preview 1 made_after 10 -> removes 1 leaves 2: 6
+         preview 1 inactive_for 2 -> removes 2 leaves 1: 5 6
+         preview 1 inactive_for 3 -> removes 1 leaves 2: 5
+         preview 1 inactive_for 4 -> removes 0 leaves 3:
+         clock 504
+         preview 1 inactive_for 4 -> removes 1 leaves 2: 5
+         filter 1 @504 #11 inactive_for 4 -> removed 1 left 2
+         active 5 21
+         follow 1 5 @490 -> stale",
+    );
+}
+
+#[test]
 fn two_filters_are_undone_in_any_order() {
     check(
         "clock 100
@@ -448,7 +568,9 @@ fn limits_of_filters_refuse_before_anything_happens() {
         keep: accounts(keep),
         ..everyone.clone()
     };
+    let barring = Filter { bar_days: 366, ..everyone.clone() };
     for (filter, refusal) in [
+        (barring, "BarsTooLong"),
         (nested(9), "CriteriaTooLarge"),
         (wide(65), "CriteriaTooLarge"),
         (of("1,2,3", "1"), "TooManyNumbers"),

@@ -455,6 +455,9 @@ impl<'a> Teller<'a> {
             keep: Vec::new(),
             order: Order::Oldest,
             leave_at: None,
+            keep_verified: false,
+            keep_followed: false,
+            bar_days: 0,
             by: Actor::Holder,
         }
     }

@@ -24,6 +24,12 @@ pub struct Filter {
     pub order: Order,
     /// Stop when this many followers are left.
     pub leave_at: Option<u32>,
+    /// Followers whose holder's identity is verified stay.
+    pub keep_verified: bool,
+    /// Followers whom the account follows stay: those it follows when the command is applied.
+    pub keep_followed: bool,
+    /// Who is taken cannot follow again for so many days; 0 bars nobody.
+    pub bar_days: u16,
     /// Who asked.
     pub by: Actor,
 }
@@ -45,6 +51,13 @@ pub enum FilterCriteria {
     FollowedAfter(Day),
     /// The follower is one of these; unknown accounts are ignored.
     OneOf(Vec<AccountId>),
+    /// The follower's account was made before this day; not so when the day is not known.
+    CreatedBefore(Day),
+    /// The follower's account was made after this day; not so when the day is not known.
+    CreatedAfter(Day),
+    /// The follower has not been active for that many days, by the clock of the log; not so when its last day is not
+    /// known.
+    InactiveFor(u16),
 }
 
 impl Filter {
@@ -70,16 +83,24 @@ impl Filter {
             FilterOutcome::Refused(FilterRefusal::TooManyNumbers) => Err(Refusal::FilterNamesTooMany),
             FilterOutcome::Refused(FilterRefusal::CriteriaTooLarge) => Err(Refusal::FilterTooLarge),
             FilterOutcome::Refused(FilterRefusal::TooManyFilters) => Err(Refusal::TooManyFilters),
+            FilterOutcome::Refused(FilterRefusal::BarsTooLong) => Err(Refusal::FilterBarsTooLong),
         }
     }
 
     /// The same filter over account numbers; ids never seen follow nobody, so they are left out.
     pub(crate) fn over_numbers(&self, directory: &Directory) -> Result<followers::Filter, Refusal> {
+        let mut criteria = self.criteria.over_numbers(directory, 0)?;
+        if self.keep_verified {
+            let verified = Criteria::Not(Box::new(Criteria::Has(Attribute::Verified)));
+            criteria = Criteria::All(vec![criteria, verified]);
+        }
         Ok(followers::Filter {
-            criteria: self.criteria.over_numbers(directory, 0)?,
+            criteria,
             keep: numbers(&self.keep, directory),
             order: self.order,
             leave_at: self.leave_at,
+            keep_followed: self.keep_followed,
+            bar_days: self.bar_days,
         })
     }
 }
@@ -103,6 +124,9 @@ impl FilterCriteria {
             FilterCriteria::FollowedBefore(day) => Criteria::FollowedBefore(*day),
             FilterCriteria::FollowedAfter(day) => Criteria::FollowedAfter(*day),
             FilterCriteria::OneOf(accounts) => Criteria::OneOf(numbers(accounts, directory)),
+            FilterCriteria::CreatedBefore(day) => Criteria::CreatedBefore(*day),
+            FilterCriteria::CreatedAfter(day) => Criteria::CreatedAfter(*day),
+            FilterCriteria::InactiveFor(days) => Criteria::InactiveFor(*days),
         })
     }
 }

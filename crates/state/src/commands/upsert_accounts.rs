@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use followers::Attribute;
+use followers::{AccountDay, Attribute, Day};
 use policy::{Class, HolderKind, Millis, Standing};
 
 use crate::account::{AccountRecord, Dated, Settled};
@@ -41,6 +41,10 @@ pub struct AccountFacts {
     pub topics: Option<Topics>,
     /// What filters may ask about it as a follower.
     pub attributes: Option<Attributes>,
+    /// The day it was made; of several the earliest stands, whatever `at` says.
+    pub created: Option<Day>,
+    /// A day on which it was active; of several the latest stands, whatever `at` says.
+    pub last_active: Option<Day>,
 }
 
 impl AccountFacts {
@@ -55,6 +59,8 @@ impl AccountFacts {
             holder_kind: None,
             topics: None,
             attributes: None,
+            created: None,
+            last_active: None,
         }
     }
 }
@@ -119,6 +125,10 @@ impl UpsertAccounts {
                 if item.at.0 > ctx.at.0.saturating_add(ctx.limits.future_ms) {
                     return ItemOutcome::InTheFuture;
                 }
+                let last = Day::of(ctx.at.0.saturating_add(ctx.limits.future_ms));
+                if item.created.max(item.last_active).is_some_and(|day| day > last) {
+                    return ItemOutcome::InTheFuture;
+                }
                 if item
                     .topics
                     .as_ref()
@@ -130,6 +140,13 @@ impl UpsertAccounts {
                     Some(attributes) => platform.set_attributes(no, item.at, attributes.bits()),
                     None => Settled::Older,
                 };
+                for (which, day) in
+                    [(AccountDay::Created, item.created), (AccountDay::LastActive, item.last_active)]
+                {
+                    if let Some(day) = day {
+                        settled = settled.max(platform.set_day(no, which, day));
+                    }
+                }
                 if item.says_more_than_attributes() {
                     settled = settled.max(platform.change(no, |record| item.settle(record)));
                     platform.mark_moved(no);

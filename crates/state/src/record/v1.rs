@@ -145,6 +145,8 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
                 }
             }
             put_option(out, c.leave_at.as_ref(), |out, left| put_varint(out, u64::from(*left)));
+            out.push(u8::from(c.keep_verified) | u8::from(c.keep_followed) << 1);
+            put_varint(out, u64::from(c.bar_days));
             put_actor(out, &c.by);
         }
         Command::UndoFilter(c) => {
@@ -325,18 +327,26 @@ fn answer(b: &mut Bytes<'_>) -> Option<Command> {
 }
 
 fn filter(b: &mut Bytes<'_>) -> Option<Command> {
+    let (platform, account_id) = (platform(b)?, account(b)?);
+    let (criteria, keep) = (criteria(b, 0)?, b.list(account)?);
+    let order = match b.u8()? {
+        0 => Order::Newest,
+        1 => Order::Oldest,
+        2 => Order::Random { seed: b.u64()? },
+        _ => return None,
+    };
+    let leave_at = b.option(Bytes::varint_u32)?;
+    let stay = b.u8().filter(|stay| *stay < 4)?;
     Some(Command::Filter(Filter {
-        platform: platform(b)?,
-        account: account(b)?,
-        criteria: criteria(b, 0)?,
-        keep: b.list(account)?,
-        order: match b.u8()? {
-            0 => Order::Newest,
-            1 => Order::Oldest,
-            2 => Order::Random { seed: b.u64()? },
-            _ => return None,
-        },
-        leave_at: b.option(Bytes::varint_u32)?,
+        platform,
+        account: account_id,
+        criteria,
+        keep,
+        order,
+        leave_at,
+        keep_verified: stay & 1 != 0,
+        keep_followed: stay & 2 != 0,
+        bar_days: u16::try_from(b.varint()?).ok()?,
         by: actor(b)?,
     }))
 }
@@ -608,7 +618,9 @@ fn put_facts(out: &mut Vec<u8>, item: &AccountFacts) {
         | u8::from(item.identity_verified.is_some()) << 2
         | u8::from(item.holder_kind.is_some()) << 3
         | u8::from(item.topics.is_some()) << 4
-        | u8::from(item.attributes.is_some()) << 5;
+        | u8::from(item.attributes.is_some()) << 5
+        | u8::from(item.created.is_some()) << 6
+        | u8::from(item.last_active.is_some()) << 7;
     out.push(present);
     if let Some(class) = item.class {
         out.push(class_number(class));
@@ -628,14 +640,14 @@ fn put_facts(out: &mut Vec<u8>, item: &AccountFacts) {
     if let Some(attributes) = item.attributes {
         out.extend_from_slice(&attributes.bits().to_le_bytes());
     }
+    for day in [item.created, item.last_active].into_iter().flatten() {
+        out.extend_from_slice(&day.0.to_le_bytes());
+    }
 }
 
 fn facts(b: &mut Bytes<'_>) -> Option<AccountFacts> {
     let mut item = AccountFacts::new(account(b)?, millis(b)?);
     let present = b.u8()?;
-    if present >= 64 {
-        return None;
-    }
     if present & 1 != 0 {
         item.class = Some(class(b)?);
     }
@@ -653,6 +665,12 @@ fn facts(b: &mut Bytes<'_>) -> Option<AccountFacts> {
     }
     if present & 32 != 0 {
         item.attributes = Some(Attributes::from_bits(b.array().map(u16::from_le_bytes)?)?);
+    }
+    if present & 64 != 0 {
+        item.created = Some(Day(b.array().map(u16::from_le_bytes)?));
+    }
+    if present & 128 != 0 {
+        item.last_active = Some(Day(b.array().map(u16::from_le_bytes)?));
     }
     Some(item)
 }
@@ -689,6 +707,18 @@ fn put_criteria(out: &mut Vec<u8>, criteria: &FilterCriteria, depth: u32) {
             out.push(6);
             put_list(out, accounts, put_account);
         }
+        FilterCriteria::CreatedBefore(day) => {
+            out.push(7);
+            out.extend_from_slice(&day.0.to_le_bytes());
+        }
+        FilterCriteria::CreatedAfter(day) => {
+            out.push(8);
+            out.extend_from_slice(&day.0.to_le_bytes());
+        }
+        FilterCriteria::InactiveFor(days) => {
+            out.push(9);
+            out.extend_from_slice(&days.to_le_bytes());
+        }
     }
 }
 
@@ -704,6 +734,9 @@ fn criteria(b: &mut Bytes<'_>, depth: u32) -> Option<FilterCriteria> {
         4 => FilterCriteria::FollowedBefore(Day(b.array().map(u16::from_le_bytes)?)),
         5 => FilterCriteria::FollowedAfter(Day(b.array().map(u16::from_le_bytes)?)),
         6 => FilterCriteria::OneOf(b.list(account)?),
+        7 => FilterCriteria::CreatedBefore(Day(b.array().map(u16::from_le_bytes)?)),
+        8 => FilterCriteria::CreatedAfter(Day(b.array().map(u16::from_le_bytes)?)),
+        9 => FilterCriteria::InactiveFor(b.array().map(u16::from_le_bytes)?),
         _ => return None,
     })
 }

@@ -311,6 +311,35 @@ fn filters() {
 }
 
 #[test]
+fn filters_ask_about_days_of_accounts_and_spare_whom_they_are_told_to() {
+    check(
+        "register
+         follow ann 1 2 3 4 5
+         follow 4 ann
+         facts 1 created=100 active=200
+         facts 1 created=100
+         facts 1 created=101 active=199
+         facts 1 created=65000
+         facts 2 created=300
+         facts 3 attributes=verified
+         filter ann created_before day=100 -> filtered 0 left 5
+         filter ann created_before day=101 -> filtered 1 left 4 | ann filtered 1 left 4
+         undo ann 11 -> restored 1 count 5 | ann restored
+         filter ann created_after day=101 -> filtered 1 left 4 | ann filtered 1 left 4
+         undo ann 13 -> restored 1 count 5 | ann restored
+         filter ann inactive_for days=30 -> filtered 1 left 4 | ann filtered 1 left 4
+         undo ann 15 -> restored 1 count 5 | ann restored
+         filter ann all keep_verified keep_followed bar=366 -> filter_bars_too_long
+         filter ann all keep_verified keep_followed bar=20 -> filtered 3 left 2 | ann filtered 3 left 2
+         at 1d
+         follow ann 1 -> refollow_barred
+         at 21d
+         follow ann 1
+         filter ann all -> filtered 3 left 0 | ann filtered 3 left 0",
+    );
+}
+
+#[test]
 fn holds() {
     check_with(
         Limits { holds_max: 2, ..Limits::default() },

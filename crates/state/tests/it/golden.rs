@@ -45,6 +45,8 @@ fn samples() -> Vec<(&'static str, Command)> {
     everything.topics =
         Some(Topics { all: [code("law"), code("finance")].into(), dominant: Some(code("law")) });
     everything.attributes = Some(Attributes::of(&[Attribute::Inactive, Attribute::Private]));
+    everything.created = Some(Day(18_000));
+    everything.last_active = Some(Day(19_500));
     let answer = |answer| {
         let (platform, account, rule) = (platform.clone(), account.clone(), rule.clone());
         Command::Answer(Answer { platform, account, rule, round: 300, answer })
@@ -142,10 +144,16 @@ fn samples() -> Vec<(&'static str, Command)> {
                     ]),
                     FilterCriteria::Not(Box::new(FilterCriteria::FollowedAfter(Day(20_000)))),
                     FilterCriteria::OneOf(vec![id("ann"), id("7")]),
+                    FilterCriteria::CreatedBefore(Day(17_000)),
+                    FilterCriteria::CreatedAfter(Day(15_000)),
+                    FilterCriteria::InactiveFor(180),
                 ]),
                 keep: vec![id("8")],
                 order: Order::Random { seed: 77 },
                 leave_at: Some(900_000),
+                keep_verified: false,
+                keep_followed: true,
+                bar_days: 30,
                 by: Actor::Holder,
             }),
         ),

@@ -69,6 +69,9 @@ fn a_preview_says_what_the_filter_then_does() {
         keep: Vec::new(),
         order: Order::Newest,
         leave_at: None,
+        keep_verified: false,
+        keep_followed: false,
+        bar_days: 0,
         by: Actor::Holder,
     };
     let read = run.machine.reader().platform(&platform()).unwrap();

@@ -241,6 +241,8 @@ impl Run {
                         words.iter().map(|word| followers::Attribute::parse(word).unwrap()).collect();
                     Attributes::of(&all)
                 });
+                let day = |key: &str| options.get(key).map(|day| followers::Day(day.parse().unwrap()));
+                (item.created, item.last_active) = (day("created"), day("active"));
                 Command::UpsertAccounts(UpsertAccounts { platform, items: vec![item] })
             }
             "metric" => Command::SetMetrics(SetMetrics {
@@ -301,9 +303,13 @@ impl Run {
                     let list = options.get(key).copied().unwrap_or_default();
                     list.split(',').filter(|w| !w.is_empty()).map(|w| AccountId::parse(w).unwrap()).collect()
                 };
+                let day = |key: &str| followers::Day(options[key].parse().unwrap());
                 let criteria = match plain.get(1).copied() {
                     None | Some("all") => FilterCriteria::All(Vec::new()),
                     Some("of") => FilterCriteria::OneOf(ids("of")),
+                    Some("created_before") => FilterCriteria::CreatedBefore(day("day")),
+                    Some("created_after") => FilterCriteria::CreatedAfter(day("day")),
+                    Some("inactive_for") => FilterCriteria::InactiveFor(day("days").0),
                     Some("deep") => (0..40)
                         .fold(FilterCriteria::All(Vec::new()), |part, _| FilterCriteria::Not(Box::new(part))),
                     Some("wide") => FilterCriteria::All(vec![FilterCriteria::All(Vec::new()); 500]),
@@ -316,6 +322,9 @@ impl Run {
                     keep: ids("keep"),
                     order: followers::Order::Newest,
                     leave_at: options.get("leave").map(|left| left.parse().unwrap()),
+                    keep_verified: plain.contains(&"keep_verified"),
+                    keep_followed: plain.contains(&"keep_followed"),
+                    bar_days: options.get("bar").map_or(0, |days| days.parse().unwrap()),
                     by: Actor::Holder,
                 })
             }

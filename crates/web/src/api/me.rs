@@ -389,6 +389,9 @@ impl FilterBody {
                 }
             },
             leave_at: self.leave_at.map(Count::count),
+            keep_verified: false,
+            keep_followed: false,
+            bar_days: 0,
             by: Actor::Holder,
         })
     }

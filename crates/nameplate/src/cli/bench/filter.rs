@@ -41,6 +41,9 @@ fn the_filter(bed: &Bed) -> Filter {
         keep: Vec::new(),
         order: Order::Oldest,
         leave_at: None,
+        keep_verified: false,
+        keep_followed: false,
+        bar_days: 0,
         by: Actor::System,
     }
 }
