@@ -1,4 +1,5 @@
 //! Short runs of the simulator: the same as the long ones of its binary, on fewer seeds.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fuzzed;
 
