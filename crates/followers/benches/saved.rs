@@ -2,7 +2,12 @@
 //!
 //! `cargo bench -p followers --bench saved -- 20`: so many million follows by the degree law over a tenth as many
 //! accounts. Rates are per second of processor time, over all threads.
-#![expect(clippy::print_stdout, clippy::disallowed_types, reason = "a bench measures and prints")]
+#![expect(clippy::print_stdout, reason = "a bench measures and prints")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock and shows fractions"
+)]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
 use std::hint::black_box;
