@@ -9,6 +9,7 @@ use state::commands::{AccountFacts, Attributes, MetricItem, SetMetrics, Topics, 
 use state::{AccountRead, Command, ItemOutcome, PlatformId, Role};
 use utoipa::ToSchema;
 
+use crate::api::me::Date;
 use crate::api::nameplates::check_items;
 use crate::app::AppState;
 use crate::auth;
@@ -43,6 +44,10 @@ pub(crate) struct FactsBody {
     /// What filters may ask about it as a follower; replaces the former set.
     #[schema(max_items = 16)]
     attributes: Option<Vec<Attribute>>,
+    /// The day it was made; of several the earliest stands. 1970-01-01 says nothing.
+    created: Option<Date>,
+    /// A day on which it was active; of several the latest stands. 1970-01-01 says nothing.
+    last_active: Option<Date>,
     /// Numbers that rules may test.
     #[schema(max_items = 32)]
     metrics: Option<Vec<Metric>>,
@@ -124,6 +129,14 @@ pub(crate) struct AccountView {
     #[schema(nullable = false)]
     dominant_topic: Option<String>,
     attributes: Vec<Attribute>,
+    /// The day it was made, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    created: Option<Date>,
+    /// The last day on which it was active, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_active: Option<Date>,
     metrics: Vec<MetricView>,
     /// Whether an identity is sealed for it; never what.
     identity_linked: bool,
@@ -251,6 +264,7 @@ impl AccountView {
     pub(crate) fn new(platform: &PlatformId, position: u64, read: &AccountRead) -> Self {
         let record = read.record();
         let facts = read.facts();
+        let [created, last_active] = read.days().map(|day| day.map(Date));
         Self {
             platform: Platform(platform.clone()),
             account: Account(read.id()),
@@ -264,6 +278,8 @@ impl AccountView {
             topics: facts.topics.into_iter().collect(),
             dominant_topic: facts.dominant,
             attributes: read.attributes().iter().map(Attribute).collect(),
+            created,
+            last_active,
             metrics: record
                 .metrics
                 .iter()
@@ -394,6 +410,8 @@ async fn set_facts(app: &AppState, platform: PlatformId, items: Vec<FactsItem>) 
             attributes: body
                 .attributes
                 .map(|all| Attributes::of(&all.iter().map(|one| one.0).collect::<Vec<_>>())),
+            created: body.created.map(|day| day.0),
+            last_active: body.last_active.map(|day| day.0),
             ..AccountFacts::new(account, at)
         });
     }

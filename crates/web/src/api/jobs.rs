@@ -4,21 +4,27 @@
 //! survives restarts, and goes back as far as the feed does.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use hyper::body::Frame;
 use pipeline::Handle;
+use roaring::RoaringTreemap;
 use serde::Serialize;
-use state::{AccountId, EffectId, EffectKind, PlatformId, Role};
-use utoipa::ToSchema;
+use state::{AccountId, EffectId, EffectKind, FilteredOut, PlatformId, Role};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
 use crate::auth;
 use crate::problem::{self, Problem};
 use crate::query::{Query, whole};
 use crate::request::{self, PathValues};
+use crate::wire::words::Account;
 
 /// Jobs that are kept at most.
 const JOBS_MAX: usize = 100_000;
@@ -177,6 +183,138 @@ fn who(app: &AppState, headers: &HeaderMap) -> Result<Who, Problem> {
 
 /// Roles of a platform's back end that may look at jobs.
 const ROLES: &[Role] = &[Role::Holders, Role::Operator, Role::Auditor];
+
+/// Accounts in one piece of a stream.
+const PIECE: usize = 8192;
+
+/// Query of a list of removed followers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only describes the query, which is read without serde")]
+pub(crate) struct RemovedQuery {
+    /// Go on right behind this account: the last one that came.
+    after: Option<Account>,
+}
+
+/// Everyone whom a removal took, for the platform to do the same: as lines, or as a bitmap.
+///
+/// The answer never changes, whatever becomes of those who were removed, and is there as long as the removal can be undone
+/// or bars whom it took. Lines come in pieces: `{"account":"..."}` each, the last one `{"complete":true}`; if that is
+/// missing, go on with `after`. Asked for `application/vnd.roaring`, it is a 64-bit Roaring bitmap in the portable format
+/// ("treemap"), possible where every account id is a number of at most 64 bits.
+#[utoipa::path(
+    get, path = "/v1/jobs/{job}/removed", tag = "jobs", operation_id = "get_removed",
+    params(("job" = String, Path, description = "The job's id.", pattern = "^[0-9]{1,18}$"), RemovedQuery),
+    security(("token" = []), ("key" = ["holders"]), ("key" = ["operator"]), ("key" = ["auditor"])),
+    responses((status = 200, description = "The removed followers.",
+        content((String = "application/x-ndjson"), (String = "application/vnd.roaring")))),
+)]
+pub(crate) async fn get_removed(
+    State(app): State<AppState>,
+    path: PathValues,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let who = who(&app, &headers)?;
+    let id = path.get("job", "must be a whole number of 1 to 18 digits", |text| {
+        whole(text).filter(|_| text.len() <= 18)
+    })?;
+    let query = Query::parse(raw.as_deref(), &["after", request::MIN_POSITION_QUERY])?;
+    let after = query.parsed("after", Account::MUST, |text| Account::parse(text).map(|account| account.0))?;
+    request::await_position(&app, &headers, &query).await?;
+    let position = app.reader().applied();
+    let unknown =
+        || Problem::new(&problem::UNKNOWN_THING, "there is no such job, or it is undone or too long ago");
+    let ran = app.jobs.find(&app.handle, id).filter(|ran| who.may_see(ran)).ok_or_else(unknown)?;
+    let account = request::account(&request::platform(&app, &ran.platform)?, &ran.account)?;
+    let removed = account.filtered_out(id).ok_or_else(unknown)?;
+    if after.as_ref().is_some_and(|after| !removed.contains(after.key())) {
+        return Err(Problem::new(&problem::BAD_QUERY, "the removal did not take this account")
+            .at("after", Account::MUST));
+    }
+    let wants_bitmap = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.split(',').any(|one| one.trim().split(';').next() == Some(BITMAP)));
+    let (kind, body) = if wants_bitmap {
+        let bytes = request::blocking(move || bitmap(&removed)).await?.ok_or_else(|| {
+            Problem::new(&problem::REFUSED, "an account id is not a number: ask for lines")
+                .code("ids_are_not_numbers")
+        })?;
+        (BITMAP, Body::from(bytes))
+    } else {
+        ("application/x-ndjson", Body::new(Lines { removed, after, done: false }))
+    };
+    let mut answer = Response::new(body);
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(request::POSITION, HeaderValue::from(position));
+    Ok(answer)
+}
+
+const BITMAP: &str = "application/vnd.roaring";
+
+/// The ids as one bitmap; `None` when one of them is not a number.
+fn bitmap(removed: &FilteredOut) -> Option<Vec<u8>> {
+    let mut ids = Vec::with_capacity(removed.len() as usize);
+    let mut after: Option<AccountId> = None;
+    loop {
+        let page = removed.page(after.as_ref().map(AccountId::key), PIECE);
+        for account in &page {
+            let AccountId::Number(number) = account else { return None };
+            ids.push(*number);
+        }
+        match page.into_iter().next_back() {
+            Some(last) => after = Some(last),
+            None => break,
+        }
+    }
+    ids.sort_unstable();
+    let bitmap = RoaringTreemap::from_sorted_iter(ids).ok()?;
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    bitmap.serialize_into(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// A body of one line an account, made piece by piece as the client takes it.
+struct Lines {
+    removed: FilteredOut,
+    after: Option<AccountId>,
+    done: bool,
+}
+
+/// One line.
+#[derive(Serialize)]
+struct Line {
+    account: Account,
+}
+
+impl HttpBody for Lines {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let page = self.removed.page(self.after.as_ref().map(AccountId::key), PIECE);
+        let mut piece = Vec::with_capacity(page.len() * 32);
+        for account in &page {
+            // Writing to memory does not fail.
+            let _ = serde_json::to_writer(&mut piece, &Line { account: Account(account.clone()) });
+            piece.push(b'\n');
+        }
+        if page.len() < PIECE {
+            piece.extend_from_slice(b"{\"complete\":true}\n");
+            self.done = true;
+        }
+        self.after = page.into_iter().next_back().or_else(|| self.after.take());
+        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+    }
+}
 
 impl Who {
     fn may_see(&self, ran: &Ran) -> bool {

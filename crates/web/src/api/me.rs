@@ -235,6 +235,16 @@ pub(crate) struct FilterBody {
     /// Stop when this many followers are left.
     #[schema(inline)]
     leave_at: Option<Count>,
+    /// Followers whose identity is verified stay.
+    #[serde(default)]
+    keep_verified: bool,
+    /// Followers whom the account follows stay.
+    #[serde(default)]
+    keep_followed: bool,
+    /// Who is removed cannot follow again for so many days, or until the filter is undone.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 365)]
+    bar_days: u16,
 }
 
 /// Who is meant. An empty `all` means everyone, an empty `any` nobody.
@@ -255,6 +265,12 @@ pub(crate) enum Criteria {
     FollowedAfter(Date),
     /// The follower is one of these; unknown accounts are ignored.
     OneOf(Vec<Account>),
+    /// The follower's account was made before this day; not so when the day is not known.
+    CreatedBefore(Date),
+    /// The follower's account was made after this day; not so when the day is not known.
+    CreatedAfter(Date),
+    /// The follower has not been active for that many days; not so when its last day is not known.
+    InactiveFor(u16),
 }
 
 impl ToSchema for Criteria {
@@ -279,6 +295,10 @@ impl PartialSchema for Criteria {
             let format = SchemaFormat::KnownFormat(KnownFormat::Date);
             RefOr::from(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).format(Some(format)))
         };
+        let days = || {
+            let whole = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
+            RefOr::from(whole.minimum(Some(0)).maximum(Some(65_535)))
+        };
         let forms = [
             ("all", list(itself(), 16), "Every part holds."),
             ("any", list(itself(), 16), "At least one part holds."),
@@ -294,6 +314,21 @@ impl PartialSchema for Criteria {
                 "one_of",
                 list(RefOr::Ref(Ref::from_schema_name(Account::name())), FILTER_ACCOUNTS_MAX),
                 "The follower is one of these; unknown accounts are ignored.",
+            ),
+            (
+                "created_before",
+                day(),
+                "The follower's account was made before this day; not so when the day is not known.",
+            ),
+            (
+                "created_after",
+                day(),
+                "The follower's account was made after this day; not so when the day is not known.",
+            ),
+            (
+                "inactive_for",
+                days(),
+                "The follower has not been active for that many days; not so when its last day is not known.",
             ),
         ];
         let mut any = OneOfBuilder::new()
@@ -313,7 +348,7 @@ impl PartialSchema for Criteria {
 
 /// A day of the calendar in UTC, from 1970 on.
 #[derive(Clone, Copy)]
-pub(crate) struct Date(followers::Day);
+pub(crate) struct Date(pub(crate) followers::Day);
 
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -324,6 +359,28 @@ impl<'de> Deserialize<'de> for Date {
             Some(Self(followers::Day(u16::try_from(days.max(0)).unwrap_or(u16::MAX))))
         };
         crate::wire::words::checked(from, parse, "must be a day as in `2023-10-31`")
+    }
+}
+
+impl serde::Serialize for Date {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let date = epoch.checked_add(jiff::Span::new().days(i64::from(self.0.0))).unwrap_or(epoch);
+        to.collect_str(&date)
+    }
+}
+
+impl ToSchema for Date {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Date".into()
+    }
+}
+
+impl PartialSchema for Date {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Date);
+        let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).format(Some(format));
+        text.description(Some("A day of the calendar in UTC, from 1970 on.")).into()
     }
 }
 
@@ -362,6 +419,9 @@ impl Criteria {
             Criteria::Has(attribute) => FilterCriteria::Has(attribute.0),
             Criteria::FollowedBefore(day) => FilterCriteria::FollowedBefore(day.0),
             Criteria::FollowedAfter(day) => FilterCriteria::FollowedAfter(day.0),
+            Criteria::CreatedBefore(day) => FilterCriteria::CreatedBefore(day.0),
+            Criteria::CreatedAfter(day) => FilterCriteria::CreatedAfter(day.0),
+            Criteria::InactiveFor(days) => FilterCriteria::InactiveFor(days),
             Criteria::OneOf(accounts) => {
                 *named += accounts.len();
                 if *named > FILTER_ACCOUNTS_MAX {
@@ -389,9 +449,9 @@ impl FilterBody {
                 }
             },
             leave_at: self.leave_at.map(Count::count),
-            keep_verified: false,
-            keep_followed: false,
-            bar_days: 0,
+            keep_verified: self.keep_verified,
+            keep_followed: self.keep_followed,
+            bar_days: self.bar_days,
             by: Actor::Holder,
         })
     }

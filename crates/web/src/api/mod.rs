@@ -37,6 +37,7 @@ pub(crate) fn routes(base: OpenApi) -> OpenApiRouter<AppState> {
         .routes(routes!(sightings::post_sightings))
         .routes(routes!(effects::list_effects))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::get_removed))
         .routes(routes!(me::get_me))
         .routes(routes!(me::preview_me))
         .routes(routes!(me::post_answer))
