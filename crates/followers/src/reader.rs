@@ -122,9 +122,15 @@ impl Reader {
         Some(Day(self.shared.attributes.days(which).get(who.0))).filter(|day| day.0 != 0)
     }
 
-    /// Whom an account follows, ascending. Reads the set of every account until all are found.
+    /// Whom an account follows, ascending. Reads the set of every account until all are found when there are no lists.
     fn followed_by(&self, who: AccountNo) -> Vec<AccountNo> {
         let many = self.following_count(who) as usize;
+        if many == 0 {
+            return Vec::new();
+        }
+        if let Some(listed) = self.followees(who) {
+            return listed.into_iter().map(|(account, _)| account).collect();
+        }
         let all = (0..self.accounts()).map(AccountNo);
         all.filter(|account| self.contains(*account, who).is_some()).take(many).collect()
     }

@@ -228,3 +228,52 @@ fn look(reader: &Reader, over: &AtomicU32, done: &AtomicBool) -> u32 {
     }
     looks
 }
+
+#[test]
+fn a_filter_spares_the_same_followed_accounts_with_lists_and_without() {
+    let holder = AccountNo(7);
+    let mut listed = engine();
+    let mut scanned = engine();
+    while listed.reader().tend_following() {}
+    let mut random = Random(11);
+    let follow = |op: Op, followee: u32, version: i64| Edge {
+        followee: AccountNo(followee),
+        follower: holder,
+        op,
+        version,
+    };
+    // Many meet in the holder, who follows some of them back and leaves a few again: those stay listed.
+    let mut batches: Vec<_> = (0..40).map(|round| batch(&mut random, 100 * DAY + round, 9)).collect();
+    batches.push((8..900).map(|followee| follow(Op::Follow, followee, 100 * DAY + 50)).collect());
+    batches
+        .push((8..900).step_by(3).map(|followee| follow(Op::Unfollow, followee, 100 * DAY + 60)).collect());
+    for batch in &batches {
+        apply(&mut listed, batch);
+        apply(&mut scanned, batch);
+        while listed.reader().tend_following() {}
+    }
+    assert!(listed.reader().following_is_ready() && !scanned.reader().following_is_ready());
+    let candidates = listed.shared.lists.candidates(holder.0).expect("the lists are built").len();
+    assert!(candidates > listed.reader().following_count(holder) as usize, "some who are listed left");
+
+    let filter = Filter { keep_followed: true, leave_at: None, ..everyone() };
+    let outcomes = [&mut listed, &mut scanned].map(|engine| {
+        let reader = engine.reader();
+        let before = reader.set(holder);
+        let preview = reader.preview(holder, &filter);
+        let outcome = engine.filter(holder, &filter, 101 * DAY, 1);
+        let left = reader.set(holder);
+        let spared: Vec<u32> = left.iter().map(|(id, _)| id.0).collect();
+        let followed: Vec<u32> = before
+            .iter()
+            .map(|(id, _)| id.0)
+            .filter(|id| reader.contains(AccountNo(*id), holder).is_some())
+            .collect();
+        assert_eq!(spared, followed, "exactly those whom the holder follows stay");
+        assert!(!spared.is_empty() && preview.removed > 0);
+        assert_eq!((preview.left, preview.removed), (left.len(), before.len() - left.len()));
+        engine.check().expect("every promise holds");
+        (spared, preview, outcome)
+    });
+    assert_eq!(outcomes[0], outcomes[1]);
+}
