@@ -1,5 +1,8 @@
 //! Who follows an account, and whom it follows: pages, newest first.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -17,6 +20,10 @@ use crate::request::{self, PathValues};
 use crate::wire::words::{Account, Moment, Platform};
 
 const DAY_MS: i64 = 86_400_000;
+
+/// How long a request waits for lists that are being built. After a start those of a small platform take less.
+const BUILT_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Query of both lists.
 #[derive(IntoParams)]
@@ -111,7 +118,16 @@ async fn page(
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     let limit = usize::try_from(limit).unwrap_or(100);
     // Deep pages of a large account read all of it.
-    let page = request::blocking(move || look(&read, after, limit)).await?;
+    let read = Arc::new(read);
+    let asked = Instant::now();
+    let page = loop {
+        let read = Arc::clone(&read);
+        let page = request::blocking(move || look(&read, after, limit)).await?;
+        if page.is_some() || asked.elapsed() > BUILT_WITHIN {
+            break page;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    };
     let Some(page) = page else {
         let detail =
             "the lists of followed accounts are being built, or switched off by `store.following_lists`";

@@ -24,7 +24,9 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::{Query, whole};
 use crate::request::{self, PathValues};
-use crate::wire::words::{Account, Attribute, Code, Count, Field, Platform, Round, Seed, Surface, Viewer};
+use crate::wire::words::{
+    Account, Attribute, BarDays, Code, Count, Field, InactiveDays, Platform, Round, Seed, Surface, Viewer,
+};
 
 /// Accounts that a filter may name at most.
 const FILTER_ACCOUNTS_MAX: usize = 10_000;
@@ -242,9 +244,8 @@ pub(crate) struct FilterBody {
     #[serde(default)]
     keep_followed: bool,
     /// Who is removed cannot follow again for so many days, or until the filter is undone.
-    #[serde(default)]
-    #[schema(minimum = 0, maximum = 365)]
-    bar_days: u16,
+    #[schema(inline)]
+    bar_days: Option<BarDays>,
 }
 
 /// Who is meant. An empty `all` means everyone, an empty `any` nobody.
@@ -270,7 +271,7 @@ pub(crate) enum Criteria {
     /// The follower's account was made after this day; not so when the day is not known.
     CreatedAfter(Date),
     /// The follower has not been active for that many days; not so when its last day is not known.
-    InactiveFor(u16),
+    InactiveFor(InactiveDays),
 }
 
 impl ToSchema for Criteria {
@@ -295,10 +296,7 @@ impl PartialSchema for Criteria {
             let format = SchemaFormat::KnownFormat(KnownFormat::Date);
             RefOr::from(ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).format(Some(format)))
         };
-        let days = || {
-            let whole = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-            RefOr::from(whole.minimum(Some(0)).maximum(Some(65_535)))
-        };
+        let days = InactiveDays::schema;
         let forms = [
             ("all", list(itself(), 16), "Every part holds."),
             ("any", list(itself(), 16), "At least one part holds."),
@@ -421,7 +419,9 @@ impl Criteria {
             Criteria::FollowedAfter(day) => FilterCriteria::FollowedAfter(day.0),
             Criteria::CreatedBefore(day) => FilterCriteria::CreatedBefore(day.0),
             Criteria::CreatedAfter(day) => FilterCriteria::CreatedAfter(day.0),
-            Criteria::InactiveFor(days) => FilterCriteria::InactiveFor(days),
+            Criteria::InactiveFor(days) => {
+                FilterCriteria::InactiveFor(u16::try_from(days.0).unwrap_or(u16::MAX))
+            }
             Criteria::OneOf(accounts) => {
                 *named += accounts.len();
                 if *named > FILTER_ACCOUNTS_MAX {
@@ -451,7 +451,7 @@ impl FilterBody {
             leave_at: self.leave_at.map(Count::count),
             keep_verified: self.keep_verified,
             keep_followed: self.keep_followed,
-            bar_days: self.bar_days,
+            bar_days: self.bar_days.map_or(0, |days| u16::try_from(days.0).unwrap_or(u16::MAX)),
             by: Actor::Holder,
         })
     }

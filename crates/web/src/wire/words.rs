@@ -244,6 +244,14 @@ pub(crate) struct Whole<const MIN: i64, const MAX: i64>(pub(crate) i64);
 pub(crate) type Round = Whole<1, COUNT_MAX>;
 /// A number of followers.
 pub(crate) type Count = Whole<0, COUNT_MAX>;
+/// The number of a dead letter.
+pub(crate) type LetterNumber = Whole<1, SAFE_MAX>;
+/// Days that somebody cannot follow again.
+pub(crate) type BarDays = Whole<0, 365>;
+/// Days that somebody was not active.
+pub(crate) type InactiveDays = Whole<0, { u16::MAX as i64 }>;
+/// Followers that a recount reads in a second.
+pub(crate) type RecountSpeed = Whole<1_000, 1_000_000_000>;
 /// The seed of an order by chance.
 pub(crate) type Seed = Whole<0, SAFE_MAX>;
 /// A metric's value.

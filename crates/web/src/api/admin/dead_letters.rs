@@ -16,7 +16,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request;
-use crate::wire::words::{Account, Moment, Platform};
+use crate::wire::words::{Account, LetterNumber, Moment, Platform};
 
 /// Query of the list.
 #[derive(IntoParams)]
@@ -89,11 +89,11 @@ impl From<DeadLetter> for Letter {
 pub(crate) struct SettleBody {
     platform: Platform,
     /// The first letter, by number.
-    #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
-    from: u64,
+    #[schema(inline)]
+    from: LetterNumber,
     /// The last letter, by number.
-    #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
-    to: u64,
+    #[schema(inline)]
+    to: LetterNumber,
     action: SettleAction,
 }
 
@@ -183,6 +183,7 @@ pub(crate) async fn settle_dead_letters(
         body: &taken.bytes.clone(),
     };
     let replay = action == SettleAction::Replay;
+    let (from, to) = (from.0.unsigned_abs(), to.0.unsigned_abs());
     let command = Command::SettleDeadLetters(SettleDeadLetters { platform, from, to, replay, by });
     let work = async {
         let (outcome, done) = request::submit(&app, command).await?;

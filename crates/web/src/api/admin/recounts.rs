@@ -22,7 +22,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
-use crate::wire::words::Platform;
+use crate::wire::words::{Platform, RecountSpeed};
 
 /// Followers that are read at once.
 const SLICE: u64 = 250_000;
@@ -97,8 +97,8 @@ fn run(read: &PlatformRead, progress: &Progress, edges_per_second: u32) {
 pub(crate) struct RecountBody {
     platform: Platform,
     /// Followers read in a second at most; 10,000,000 when left out.
-    #[schema(minimum = 1000, maximum = 1_000_000_000)]
-    edges_per_second: Option<u32>,
+    #[schema(inline)]
+    edges_per_second: Option<RecountSpeed>,
 }
 
 /// How far a recount is, and what it found.
@@ -149,11 +149,7 @@ pub(crate) async fn start_recount(
     let RecountBody { platform: Platform(platform), edges_per_second } =
         taken.json(app.limits.json_bytes_max)?;
     caller.on(&platform, &[Role::Operator, Role::Auditor])?;
-    let speed = edges_per_second.unwrap_or(EDGES_PER_SECOND);
-    if !(1_000..=1_000_000_000).contains(&speed) {
-        return Err(Problem::new(&problem::DOES_NOT_FIT, "a number is out of bounds")
-            .at("/edges_per_second", "must be a whole number from 1000 to 1000000000"));
-    }
+    let speed = edges_per_second.and_then(|asked| u32::try_from(asked.0).ok()).unwrap_or(EDGES_PER_SECOND);
     let asked = Asked { caller: caller.id().as_bytes(), action: &[b"recount"], body: &taken.bytes.clone() };
     let work = async {
         let read = request::platform(&app, &platform)?;
