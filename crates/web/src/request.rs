@@ -9,9 +9,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use pipeline::{SubmitError, WaitError};
 use serde::Serialize;
-use state::{AccountRead, Command, Done, Outcome, PlatformId, PlatformRead, Refusal};
+use serde::de::DeserializeOwned;
+use state::{AccountRead, Command, Done, Outcome, PlatformId, PlatformRead, Refusal, Role};
 
 use crate::app::AppState;
+use crate::auth::{self, Caller};
 use crate::body::{Accepts, Taken};
 use crate::problem::{self, Problem};
 use crate::query::{Query, whole};
@@ -61,6 +63,45 @@ impl PathValues {
     pub(crate) fn account(&self) -> Result<state::AccountId, Problem> {
         self.get("account", Account::MUST, |text| Account::parse(text).map(|account| account.0))
     }
+
+    /// A position, as the id of a job or a filter.
+    pub(crate) fn id(&self, name: &'static str) -> Result<u64, Problem> {
+        self.get(name, "must be a whole number of 1 to 18 digits", |text| {
+            whole(text).filter(|_| text.len() <= 18)
+        })
+    }
+}
+
+/// The account that a look at it is about, by a caller with one of `roles`, once the position is reached that the
+/// request names.
+pub(crate) async fn look(
+    app: &AppState,
+    path: &PathValues,
+    raw_query: Option<&str>,
+    headers: &HeaderMap,
+    roles: &[Role],
+) -> Result<(PlatformId, state::AccountId), Problem> {
+    let caller = auth::caller(app, headers)?;
+    let platform = path.platform()?;
+    caller.on(&platform, roles)?;
+    let account = path.account()?;
+    let query = Query::parse(raw_query, &[MIN_POSITION_QUERY])?;
+    await_position(app, headers, &query).await?;
+    Ok((platform, account))
+}
+
+/// Who sends a command and what it says; it takes no query. The bytes count as held until [`Taken`] is dropped.
+pub(crate) async fn command<T: DeserializeOwned>(
+    app: &AppState,
+    raw_query: Option<&str>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Caller, T, Taken), Problem> {
+    let caller = auth::caller(app, headers)?;
+    Query::parse(raw_query, &[])?;
+    let mut taken = take_json(app, headers, body).await?;
+    let said = taken.json(app.limits.json_bytes_max)?;
+    Ok((caller, said, taken))
 }
 
 /// Waits for the minimum position that the request names, if it names one.

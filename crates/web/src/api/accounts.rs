@@ -313,12 +313,8 @@ pub(crate) async fn get_account(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    let platform = path.platform()?;
-    caller.on(&platform, &[Role::Read, Role::Auditor])?;
-    let account = path.account()?;
-    let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
-    request::await_position(&app, &headers, &query).await?;
+    let roles = &[Role::Read, Role::Auditor];
+    let (platform, account) = request::look(&app, &path, raw.as_deref(), &headers, roles).await?;
     let position = app.reader().applied();
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     request::json(StatusCode::OK, position, &AccountView::new(&platform, position, &read))
@@ -372,10 +368,7 @@ pub(crate) async fn post_accounts(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let batch: FactsBatch = taken.json(app.limits.json_bytes_max)?;
+    let (caller, batch, taken) = request::command::<FactsBatch>(&app, raw.as_deref(), &headers, body).await?;
     caller.on(&batch.platform.0, &[Role::Ingest])?;
     check_items(&app, batch.items.len())?;
     let asked =

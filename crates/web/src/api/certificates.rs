@@ -8,10 +8,8 @@ use state::Role;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
-use crate::auth;
 use crate::certificate::{Certificate, hex};
 use crate::problem::{self, Problem};
-use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::wire::words::{Account, Platform};
 
@@ -52,12 +50,8 @@ pub(crate) async fn get_certificate(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    let platform = path.platform()?;
-    caller.on(&platform, &[Role::Read, Role::Auditor])?;
-    let account = path.account()?;
-    let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
-    request::await_position(&app, &headers, &query).await?;
+    let roles = &[Role::Read, Role::Auditor];
+    let (platform, account) = request::look(&app, &path, raw.as_deref(), &headers, roles).await?;
     let signer = app.signer.clone().ok_or_else(no_signer)?;
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     let made = request::blocking(move || {

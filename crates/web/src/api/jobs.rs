@@ -22,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::AppState;
 use crate::auth;
 use crate::problem::{self, Problem};
-use crate::query::{Query, whole};
+use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::wire::words::Account;
 
@@ -141,9 +141,7 @@ pub(crate) async fn get_job(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let who = who(&app, &headers)?;
-    let id = path.get("job", "must be a whole number of 1 to 18 digits", |text| {
-        whole(text).filter(|_| text.len() <= 18)
-    })?;
+    let id = path.id("job")?;
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     request::await_position(&app, &headers, &query).await?;
     let position = app.reader().applied();
@@ -216,9 +214,7 @@ pub(crate) async fn get_removed(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let who = who(&app, &headers)?;
-    let id = path.get("job", "must be a whole number of 1 to 18 digits", |text| {
-        whole(text).filter(|_| text.len() <= 18)
-    })?;
+    let id = path.id("job")?;
     let query = Query::parse(raw.as_deref(), &["after", request::MIN_POSITION_QUERY])?;
     let after = query.parsed("after", Account::MUST, |text| Account::parse(text).map(|account| account.0))?;
     request::await_position(&app, &headers, &query).await?;

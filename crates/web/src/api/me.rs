@@ -22,7 +22,7 @@ use crate::app::AppState;
 use crate::auth::{self, HolderCaller};
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
-use crate::query::{Query, whole};
+use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::wire::words::{
     Account, Attribute, BarDays, Code, Count, Field, InactiveDays, Platform, Round, Seed, Surface, Viewer,
@@ -565,12 +565,6 @@ pub(crate) async fn post_filter(
     app.idempotency.once(&headers, asked, work).await
 }
 
-fn filter_id(path: &PathValues) -> Result<u64, Problem> {
-    path.get("filter", "must be a whole number of 1 to 18 digits", |text| {
-        whole(text).filter(|_| text.len() <= 18)
-    })
-}
-
 /// Gives the removed followers back: the very same set.
 #[utoipa::path(
     post, path = "/v1/me/filters/{filter}/undo", tag = "me", operation_id = "undo_filter",
@@ -586,7 +580,7 @@ pub(crate) async fn undo_filter(
 ) -> Result<Response, Problem> {
     let holder = auth::holder(&app, &headers)?;
     Query::parse(raw.as_deref(), &[])?;
-    let filter = filter_id(&path)?;
+    let filter = path.id("filter")?;
     let name = caller_name(&holder);
     let asked =
         Asked { caller: name.as_bytes(), action: &[b"undo_filter", &filter.to_le_bytes()], body: &[] };

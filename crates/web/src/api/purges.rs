@@ -10,10 +10,8 @@ use state::{Actor, Command, Done, KeyId, Role};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
-use crate::auth;
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
-use crate::query::Query;
 use crate::request;
 use crate::wire::words::{Account, Platform};
 
@@ -71,10 +69,7 @@ pub(crate) async fn purge(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let body: PurgeBody = taken.json(app.limits.json_bytes_max)?;
+    let (caller, body, taken) = request::command::<PurgeBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
     caller.on(&platform, &[Role::Ingest])?;
     if body.accounts.is_empty() || body.accounts.len() > ACCOUNTS_MAX {

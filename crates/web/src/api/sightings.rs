@@ -18,10 +18,8 @@ use utoipa::openapi::{KnownFormat, RefOr};
 
 use crate::api::nameplates::check_items;
 use crate::app::AppState;
-use crate::auth;
 use crate::idempotency::Asked;
 use crate::problem::Problem;
-use crate::query::Query;
 use crate::request;
 use crate::wire::words::{Account, Code, Moment, Platform, checked};
 
@@ -124,10 +122,7 @@ pub(crate) async fn post_sightings(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let batch: Batch = taken.json(app.limits.json_bytes_max)?;
+    let (caller, batch, taken) = request::command::<Batch>(&app, raw.as_deref(), &headers, body).await?;
     caller.on(&batch.platform.0, &[Role::Ingest])?;
     check_items(&app, batch.items.len())?;
     let asked =

@@ -170,18 +170,12 @@ pub(crate) async fn settle_dead_letters(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let SettleBody { platform: Platform(platform), from, to, action } =
-        taken.json(app.limits.json_bytes_max)?;
+    let (caller, body, taken) = request::command(&app, raw.as_deref(), &headers, body).await?;
+    let SettleBody { platform: Platform(platform), from, to, action } = body;
     caller.on(&platform, &[Role::Operator])?;
     let by = super::actor(&caller)?;
-    let asked = Asked {
-        caller: caller.id().as_bytes(),
-        action: &[b"settle_dead_letters"],
-        body: &taken.bytes.clone(),
-    };
+    let asked =
+        Asked { caller: caller.id().as_bytes(), action: &[b"settle_dead_letters"], body: &taken.bytes };
     let replay = action == SettleAction::Replay;
     let (from, to) = (from.0.unsigned_abs(), to.0.unsigned_abs());
     let command = Command::SettleDeadLetters(SettleDeadLetters { platform, from, to, replay, by });

@@ -10,10 +10,8 @@ use state::{Actor, Command, Role};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
-use crate::auth;
 use crate::idempotency::Asked;
 use crate::problem::Problem;
-use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::wire::words::{Account, Code, Moment, Platform};
 
@@ -75,12 +73,8 @@ pub(crate) async fn list_holds(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    let platform = path.platform()?;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
-    let account = path.account()?;
-    let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
-    request::await_position(&app, &headers, &query).await?;
+    let roles = &[Role::Operator, Role::Auditor];
+    let (platform, account) = request::look(&app, &path, raw.as_deref(), &headers, roles).await?;
     let position = app.reader().applied();
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     let items = read
@@ -139,10 +133,7 @@ async fn change(
     body: Body,
     place: bool,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let body: HoldBody = taken.json(app.limits.json_bytes_max)?;
+    let (caller, body, taken) = request::command::<HoldBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
     caller.on(&platform, &[Role::Operator])?;
     let by = super::actor(&caller)?;

@@ -20,6 +20,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::api::admin::keys::PlatformQuery;
 use crate::app::AppState;
 use crate::auth::{self, Caller};
+use crate::certificate::hex;
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
@@ -253,10 +254,6 @@ pub(crate) struct Deactivated {
     position: u64,
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl From<Diagnostic> for Finding {
     fn from(found: Diagnostic) -> Self {
         let Diagnostic { file, line, column, key, message, next_step, severity } = found;
@@ -476,10 +473,8 @@ pub(crate) async fn activate_pack(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let body: ActivateBody = taken.json(app.limits.json_bytes_max)?;
+    let (caller, body, taken) =
+        request::command::<ActivateBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
     caller.on(&platform, &[Role::Operator])?;
     let by = super::actor(&caller)?;

@@ -143,14 +143,11 @@ pub(crate) async fn start_recount(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let caller = auth::caller(&app, &headers)?;
-    Query::parse(raw.as_deref(), &[])?;
-    let mut taken = request::take_json(&app, &headers, body).await?;
-    let RecountBody { platform: Platform(platform), edges_per_second } =
-        taken.json(app.limits.json_bytes_max)?;
+    let (caller, body, taken) = request::command(&app, raw.as_deref(), &headers, body).await?;
+    let RecountBody { platform: Platform(platform), edges_per_second } = body;
     caller.on(&platform, &[Role::Operator, Role::Auditor])?;
     let speed = edges_per_second.and_then(|asked| u32::try_from(asked.0).ok()).unwrap_or(EDGES_PER_SECOND);
-    let asked = Asked { caller: caller.id().as_bytes(), action: &[b"recount"], body: &taken.bytes.clone() };
+    let asked = Asked { caller: caller.id().as_bytes(), action: &[b"recount"], body: &taken.bytes };
     let work = async {
         let read = request::platform(&app, &platform)?;
         let started = app.recounts.start(read, speed);
