@@ -9,7 +9,6 @@ use state::commands::{AccountFacts, Attributes, MetricItem, SetMetrics, Topics, 
 use state::{AccountRead, Command, ItemOutcome, PlatformId, Role};
 use utoipa::ToSchema;
 
-use crate::api::me::Date;
 use crate::api::nameplates::check_items;
 use crate::app::AppState;
 use crate::auth;
@@ -17,7 +16,9 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request::{self, PathValues};
-use crate::wire::words::{Account, Amount, Attribute, Class, Code, HolderKind, Moment, Platform, Standing};
+use crate::wire::words::{
+    Account, Amount, Attribute, Class, Code, Date, HolderKind, Moment, Platform, Standing,
+};
 
 /// Metrics in one set of facts at most.
 const METRICS_MAX: usize = 32;

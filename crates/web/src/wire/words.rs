@@ -380,6 +380,44 @@ impl ToSchema for Moment {
     }
 }
 
+/// A day of the calendar in UTC, from 1970 on.
+#[derive(Clone, Copy)]
+pub(crate) struct Date(pub(crate) followers::Day);
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let parse = |text: &str| {
+            let date: jiff::civil::Date = text.parse().ok()?;
+            let days = date.since(jiff::civil::date(1970, 1, 1)).ok()?.get_days();
+            // Days outside of what a follow can carry mean the same as its ends.
+            Some(Self(followers::Day(u16::try_from(days.max(0)).unwrap_or(u16::MAX))))
+        };
+        checked(from, parse, "must be a day as in `2023-10-31`")
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let date = epoch.checked_add(jiff::Span::new().days(i64::from(self.0.0))).unwrap_or(epoch);
+        to.collect_str(&date)
+    }
+}
+
+impl ToSchema for Date {
+    fn name() -> Cow<'static, str> {
+        "Date".into()
+    }
+}
+
+impl PartialSchema for Date {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Date);
+        let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).format(Some(format));
+        text.description(Some("A day of the calendar in UTC, from 1970 on.")).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
