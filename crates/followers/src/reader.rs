@@ -122,8 +122,11 @@ impl Reader {
         Some(Day(self.shared.attributes.days(which).get(who.0))).filter(|day| day.0 != 0)
     }
 
-    /// Whom an account follows, ascending. Reads the set of every account until all are found when there are no lists.
-    fn followed_by(&self, who: AccountNo) -> Vec<AccountNo> {
+    /// Whom an account follows, ascending.
+    ///
+    /// Looks through the lists of followed accounts; until they are built, through the set of every account until all
+    /// are found. Either way the sets decide, so the answer is the same.
+    pub(crate) fn followed_by(&self, who: AccountNo) -> Vec<AccountNo> {
         let many = self.following_count(who) as usize;
         if many == 0 {
             return Vec::new();

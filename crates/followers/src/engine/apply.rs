@@ -1,9 +1,8 @@
 //! A batch of events becomes new versions of the sets it touches.
 //!
 //! Events are sorted by edge first, so each edge is looked up once and each set is rewritten once; what an event did is
-//! seen while its leaf is rewritten. That gives the
-//! same result as one by one because edges do not influence each other: the clock, attributes and filters, which
-//! do, only change between batches.
+//! seen while its leaf is rewritten. That gives the same result as one by one because edges do not influence each other:
+//! the clock, attributes and filters, which do, only change between batches.
 
 use std::cmp::Ordering;
 use std::ops::Range;

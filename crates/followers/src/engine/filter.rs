@@ -93,21 +93,9 @@ impl Engine {
     }
 
     /// Whom an account follows, ascending.
-    ///
-    /// Looks through the lists of followed accounts; until they are built, through the set of every account until all
-    /// are found. Either way the sets decide, so the outcome is the same.
     fn followed_by(&self, who: AccountNo) -> Vec<AccountNo> {
+        let found = self.reader().followed_by(who);
         let many = self.shared.following(who) as usize;
-        if many == 0 {
-            return Vec::new();
-        }
-        let found: Vec<AccountNo> = if let Some(listed) = self.shared.lists.candidates(who.0) {
-            let follows = |account: &u32| self.sets.get(*account).contains(who).is_some();
-            listed.into_iter().filter(follows).map(AccountNo).collect()
-        } else {
-            let sets = self.sets.iter().filter(|(_, set)| set.contains(who).is_some());
-            sets.map(|(account, _)| AccountNo(account)).take(many).collect()
-        };
         assert_eq!(found.len(), many, "an account is in as many sets as its following count says");
         found
     }

@@ -23,19 +23,41 @@ pub(crate) struct Removed {
     marks: BTreeMap<u32, i64>,
     /// Those that only left the sets they were in.
     purged: BTreeMap<u32, i64>,
-    /// One bit for each account in either: most events ask about accounts in neither.
-    known: Vec<u64>,
+    /// The accounts in either: most events ask about accounts in neither.
+    known: Numbers,
+}
+
+/// A set of account numbers, one bit each.
+#[derive(Debug, Default)]
+struct Numbers {
+    words: Vec<u64>,
+}
+
+impl Numbers {
+    fn has(&self, who: u32) -> bool {
+        self.words.get(who as usize / 64).is_some_and(|word| word >> (who % 64) & 1 == 1)
+    }
+
+    fn add(&mut self, who: u32) {
+        let place = who as usize / 64;
+        if self.words.len() <= place {
+            self.words.resize(place + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(place) {
+            *word |= 1 << (who % 64);
+        }
+    }
 }
 
 impl Removed {
     /// Events of before that time no longer count for the account, whichever end of the edge it is.
     pub(crate) fn since(&self, who: u32) -> Option<i64> {
-        if self.is_known(who) { self.marks.get(&who).copied() } else { None }
+        if self.known.has(who) { self.marks.get(&who).copied() } else { None }
     }
 
     /// Events of before that time no longer count for the account as a follower.
     pub(crate) fn since_as_follower(&self, who: u32) -> Option<i64> {
-        if self.is_known(who) {
+        if self.known.has(who) {
             self.marks.get(&who).copied().max(self.purged.get(&who).copied())
         } else {
             None
@@ -43,16 +65,16 @@ impl Removed {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known.words.is_empty()
     }
 
     pub(crate) fn mark(&mut self, who: u32, at: i64) {
-        self.know(who);
+        self.known.add(who);
         self.marks.insert(who, at);
     }
 
     pub(crate) fn mark_purged(&mut self, who: u32, at: i64) {
-        self.know(who);
+        self.known.add(who);
         self.purged.insert(who, at);
     }
 
@@ -68,20 +90,6 @@ impl Removed {
     pub(crate) fn iter_all(&self) -> impl Iterator<Item = (u32, bool, i64)> + '_ {
         let removed = self.iter().map(|(who, at)| (who, false, at));
         removed.chain(self.iter_purged().map(|(who, at)| (who, true, at)))
-    }
-
-    fn is_known(&self, who: u32) -> bool {
-        self.known.get(who as usize / 64).is_some_and(|word| word >> (who % 64) & 1 == 1)
-    }
-
-    fn know(&mut self, who: u32) {
-        let place = who as usize / 64;
-        if self.known.len() <= place {
-            self.known.resize(place + 1, 0);
-        }
-        if let Some(word) = self.known.get_mut(place) {
-            *word |= 1 << (who % 64);
-        }
     }
 }
 
@@ -204,12 +212,9 @@ impl Engine {
     }
 
     fn leave_in_one_pass(&mut self, leaving: &[u32], edges: u64, touched: &mut Vec<CountChange>) -> u64 {
-        let mut bits = vec![0u64; self.shared.accounts() as usize / 64 + 1];
-        for who in leaving {
-            if let Some(word) = bits.get_mut(*who as usize / 64) {
-                *word |= 1 << (*who % 64);
-            }
-        }
+        let mut numbers = Numbers::default();
+        // From the highest, so that room is made once.
+        leaving.iter().rev().for_each(|who| numbers.add(*who));
         let mut removed = 0;
         for account in 0..self.shared.accounts() {
             if removed == edges {
@@ -219,7 +224,7 @@ impl Engine {
             if set.is_empty() {
                 continue;
             }
-            let changes = found_in(set, leaving, &bits);
+            let changes = found_in(set, leaving, &numbers);
             removed += self.take_out(account, changes, touched);
         }
         removed
@@ -241,14 +246,13 @@ impl Engine {
     }
 }
 
-/// Removes whoever of the accounts, given ascending and as bits, is in the set.
-fn found_in(set: &FollowerSet, accounts: &[u32], bits: &[u64]) -> Vec<Change> {
+/// Removes whoever of the accounts, given ascending and as a set, is in the set.
+fn found_in(set: &FollowerSet, accounts: &[u32], numbers: &Numbers) -> Vec<Change> {
     let gone = |id: u32| Change { id, day: None };
     // A lookup costs about as much as reading some tens of followers in a row.
     if accounts.len() < set.len() as usize / 64 + 1 {
         let found = accounts.iter().filter(|id| set.contains(AccountNo(**id)).is_some());
         return found.map(|id| gone(*id)).collect();
     }
-    let leaves = |id: u32| bits.get(id as usize / 64).is_some_and(|word| word >> (id % 64) & 1 == 1);
-    set.iter().filter(|(id, _)| leaves(id.0)).map(|(id, _)| gone(id.0)).collect()
+    set.iter().filter(|(id, _)| numbers.has(id.0)).map(|(id, _)| gone(id.0)).collect()
 }

@@ -4,6 +4,8 @@
 //! group's first), a varint with the length of the list in bytes, then the list: the first number and the distances
 //! minus one, as varints. It lives in memory only and is never saved.
 
+use crate::saved::put_varint;
+
 /// Followers of one group; a group has its segments to itself.
 pub(super) const GROUP: u32 = 256;
 
@@ -23,11 +25,11 @@ pub(super) fn pack(edges: &[u64]) -> Box<[u8]> {
         let mut next = 0;
         for edge in of_one {
             let followee = edge & 0xffff_ffff;
-            put(&mut list, followee - next);
+            put_varint(&mut list, followee - next);
             next = followee + 1;
         }
-        put(&mut out, follower - before);
-        put(&mut out, list.len() as u64);
+        put_varint(&mut out, follower - before);
+        put_varint(&mut out, list.len() as u64);
         out.extend_from_slice(&list);
         before = follower;
     }
@@ -77,14 +79,7 @@ pub(super) fn list_of(segment: &[u8], place: u32, out: &mut Vec<u32>) {
     }
 }
 
-fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
+/// As [`put_varint`] wrote it. These bytes never leave memory, so nothing about them is checked.
 fn take(bytes: &mut &[u8]) -> u64 {
     let mut number = 0;
     let mut shift = 0;

@@ -4,7 +4,7 @@ use super::What;
 
 const SHORT: What = "a value is cut short";
 
-pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -49,6 +49,15 @@ impl<'a> Input<'a> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(SHORT)?;
         self.rest = rest;
         Ok(*taken)
+    }
+
+    /// A byte that is 0 or 1.
+    pub(super) fn flag(&mut self, what: What) -> Result<bool, What> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(what),
+        }
     }
 
     pub(super) fn u8(&mut self) -> Result<u8, What> {

@@ -151,11 +151,7 @@ pub(super) fn read_kept(
     let who = input.u32()?;
     let id = FilterId(input.varint()?);
     let at = input.i64()?;
-    let armed = match input.u8()? {
-        0 => false,
-        1 => true,
-        _ => return Err("a filter that cannot be"),
-    };
+    let armed = input.flag("a filter that cannot be")?;
     let criteria = read_criteria(input, DEPTH_MAX)?;
     let keep = read_accounts(input)?;
     let order = match input.u8()? {
@@ -168,11 +164,7 @@ pub(super) fn read_kept(
         Some(target) => Some(u32::try_from(target).map_err(|_| "a target is too large")?),
         None => None,
     };
-    let keep_followed = match input.u8()? {
-        0 => false,
-        1 => true,
-        _ => return Err("a filter that cannot be"),
-    };
+    let keep_followed = input.flag("a filter that cannot be")?;
     let bar_days = u16::try_from(input.varint()?).map_err(|_| "a filter bars for too long")?;
     let filter = Filter { criteria, keep, order, leave_at, keep_followed, bar_days };
     let mut set = || sets::read(input, builder, block, accounts);

@@ -13,6 +13,7 @@ mod pin;
 mod save;
 mod sets;
 
+pub(crate) use bytes::put_varint;
 pub(crate) use pin::Pins;
 pub use save::Pinned;
 
