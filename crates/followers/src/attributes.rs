@@ -3,10 +3,7 @@
 //! Bits lie in chunks that are replaced, never written: a filter or a preview takes the chunks it starts with and
 //! is not disturbed by what changes meanwhile. A chunk without a single bit is not there at all.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwapOption;
-
+use crate::chunked::{Chunked, Chunks};
 use crate::day_column::DayColumn;
 
 /// Words of a chunk: 4 KB, small enough to copy for one bit.
@@ -116,13 +113,12 @@ impl AccountDay {
 #[derive(Debug, Default)]
 pub(crate) struct Attributes {
     days: [DayColumn; AccountDay::ALL.len()],
-    columns: [boxcar::Vec<ArcSwapOption<Chunk>>; Attribute::ALL.len()],
+    columns: [Chunked<Chunk>; Attribute::ALL.len()],
 }
 
 impl Attributes {
     pub(crate) fn has(&self, who: u32, attribute: Attribute) -> bool {
-        let chunk = self.column(attribute).get((who >> CHUNK_SHIFT) as usize);
-        chunk.is_some_and(|chunk| chunk.load().as_deref().is_some_and(|chunk| bit(chunk, who)))
+        self.column(attribute).look(chunk_of(who), |chunk| bit(chunk, who)).unwrap_or(false)
     }
 
     /// Only the engine calls this.
@@ -131,26 +127,14 @@ impl Attributes {
             return;
         }
         let column = self.column(attribute);
-        let at = (who >> CHUNK_SHIFT) as usize;
-        while column.count() <= at {
-            column.push(ArcSwapOption::empty());
-        }
-        if let Some(slot) = column.get(at) {
-            let mut chunk = slot.load().as_deref().copied().unwrap_or([0; CHUNK_WORDS]);
-            chunk[word(who)] ^= 1 << (who & 63);
-            slot.store(chunk.iter().any(|word| *word != 0).then(|| Arc::new(chunk)));
-        }
+        let mut chunk = column.look(chunk_of(who), |chunk| *chunk).unwrap_or([0; CHUNK_WORDS]);
+        chunk[word(who)] ^= 1 << (who & 63);
+        column.put(chunk_of(who), chunk.iter().any(|word| *word != 0).then_some(chunk));
     }
 
     /// Puts a whole chunk in place. Only loading calls this.
     pub(crate) fn set_chunk(&self, attribute: Attribute, at: usize, chunk: Chunk) {
-        let column = self.column(attribute);
-        while column.count() <= at {
-            column.push(ArcSwapOption::empty());
-        }
-        if let Some(slot) = column.get(at) {
-            slot.store(Some(Arc::new(chunk)));
-        }
+        self.column(attribute).put(at, Some(chunk));
     }
 
     pub(crate) fn days(&self, which: AccountDay) -> &DayColumn {
@@ -159,33 +143,20 @@ impl Attributes {
 
     /// The bits of one attribute as they are now.
     pub(crate) fn bits(&self, attribute: Attribute) -> Bits {
-        Bits { chunks: self.column(attribute).iter().map(|(_, chunk)| chunk.load_full()).collect() }
+        self.column(attribute).now()
     }
 
-    fn column(&self, attribute: Attribute) -> &boxcar::Vec<ArcSwapOption<Chunk>> {
+    fn column(&self, attribute: Attribute) -> &Chunked<Chunk> {
         &self.columns[usize::from(attribute.number())]
     }
 }
 
 /// The bits of one attribute at one moment.
-#[derive(Debug, Default)]
-pub(crate) struct Bits {
-    chunks: Vec<Option<Arc<Chunk>>>,
-}
+pub(crate) type Bits = Chunks<Chunk>;
 
 impl Bits {
-    /// The chunk at that place, if it has a bit.
-    pub(crate) fn chunk(&self, at: usize) -> Option<&Chunk> {
-        self.chunks.get(at)?.as_deref()
-    }
-
     pub(crate) fn has(&self, who: u32) -> bool {
-        self.chunk((who >> CHUNK_SHIFT) as usize).is_some_and(|chunk| bit(chunk, who))
-    }
-
-    /// Every chunk with a bit in it, by ascending place.
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = (usize, &Chunk)> + '_ {
-        self.chunks.iter().enumerate().filter_map(|(at, chunk)| Some((at, chunk.as_deref()?)))
+        self.chunk(chunk_of(who)).is_some_and(|chunk| bit(chunk, who))
     }
 
     /// Every account that carries the attribute, ascending.
@@ -197,6 +168,10 @@ impl Bits {
             })
         })
     }
+}
+
+fn chunk_of(who: u32) -> usize {
+    (who >> CHUNK_SHIFT) as usize
 }
 
 fn word(who: u32) -> usize {

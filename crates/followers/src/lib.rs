@@ -10,6 +10,7 @@
 mod account;
 mod attributes;
 mod choose;
+mod chunked;
 mod day_column;
 mod edge;
 mod engine;

@@ -301,7 +301,7 @@ impl Place<'_> {
                         AccountFacts::Bits(attribute, at, chunk) => {
                             attributes.set_chunk(attribute, at, chunk)
                         }
-                        AccountFacts::Days(which, at, chunk) => attributes.days(which).set_chunk(at, chunk),
+                        AccountFacts::Days(which, at, chunk) => attributes.days(which).put(at, Some(chunk)),
                     }
                 }
             }
