@@ -12,7 +12,7 @@ use crate::attributes::Attributes;
 use crate::choose::places;
 use crate::following::Following;
 use crate::kept::Shown;
-use crate::saved::Pins;
+use crate::pins::Pins;
 use crate::set::{Claim, Leaf, Mask, Scratch, Spares};
 use crate::{AccountNo, Day, FollowerSet, prefetch};
 
@@ -126,7 +126,7 @@ impl Slot {
         self.followers.load()
     }
 
-    pub(crate) fn load_full(&self) -> Option<Arc<FollowerSet>> {
+    pub(crate) fn load_full(&self) -> Version {
         self.followers.load_full()
     }
 }
@@ -139,13 +139,16 @@ pub(crate) enum Soon {
     Followers,
 }
 
+/// The set of an account at some time; `None` is the empty one.
+pub(crate) type Version = Option<Arc<FollowerSet>>;
+
 /// The sets as the writer holds them.
 #[derive(Debug)]
 pub(crate) struct Sets {
     shared: Arc<Shared>,
-    own: Vec<Option<Arc<FollowerSet>>>,
+    own: Vec<Version>,
     empty: FollowerSet,
-    pins: Pins,
+    pins: Pins<Version>,
     spares: Spares,
 }
 
@@ -236,7 +239,7 @@ impl Sets {
     fn show(&mut self, who: u32, set: Arc<FollowerSet>) {
         let set = if set.is_empty() { None } else { Some(set) };
         if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
-            self.pins.lay_aside(who, own);
+            self.pins.lay_aside(who, || own.clone());
             own.clone_from(&set);
             slot.followers.store(set);
         }
@@ -251,7 +254,7 @@ impl Sets {
     }
 
     /// The moments that are pinned.
-    pub(crate) fn pins(&self) -> &Pins {
+    pub(crate) fn pins(&self) -> &Pins<Version> {
         &self.pins
     }
 }

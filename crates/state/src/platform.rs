@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use followers::{AccountDay, AccountNo, Attribute, CountChange, Day, Engine};
+use followers::{AccountDay, AccountNo, Attribute, CountChange, Day, Engine, Pins};
 use policy::{Facts, Look, Millis, Surface, Viewer};
 
 use crate::account::AccountRecord;
@@ -25,7 +25,7 @@ use crate::outcome::{ItemOutcome, Refusal};
 use crate::packs::{Levels, PackInForce};
 use crate::reader::case_views;
 use crate::registers::Registers;
-use crate::snapshot::SlotPins;
+use crate::snapshot::Laid;
 
 /// What readers of a platform see.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ pub(crate) struct Platform {
     /// Per account: time of the newest attributes above their 16 bits, so that the larger number wins.
     pub(crate) attributes: Registers,
     /// Snapshots that still have records to save.
-    pub(crate) slot_pins: SlotPins,
+    pub(crate) slot_pins: Pins<Option<Laid>>,
     pub(crate) event_ids: EventIds,
     pub(crate) left: BTreeSet<u32>,
     pub(crate) holders: Holders,
@@ -161,7 +161,7 @@ impl Platform {
             shared: Arc::new(shared),
             engine,
             attributes: Registers::default(),
-            slot_pins: SlotPins::default(),
+            slot_pins: Pins::default(),
             event_ids: EventIds::default(),
             left: BTreeSet::new(),
             holders: Holders::default(),
@@ -222,7 +222,7 @@ impl Platform {
 
     fn lay_aside(&self, no: u32, slot: &Slot) {
         if let Some(place) = self.shared.slot_of.get(no).checked_sub(1) {
-            self.slot_pins.lay_aside(place as usize, slot);
+            self.slot_pins.lay_aside(place, || Some(Laid::of(slot)));
         }
     }
 

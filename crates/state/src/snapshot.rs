@@ -38,7 +38,7 @@ use crate::record::v1::{
     standing_number, topics,
 };
 
-pub(crate) use pin::SlotPins;
+pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
 const VERSION: u16 = 2;
@@ -177,12 +177,12 @@ fn key(b: &mut Bytes<'_>) -> Option<ApiKey> {
     })
 }
 
-fn put_head(out: &mut Vec<u8>, p: &Platform, accounts: u32, slots: usize) {
+fn put_head(out: &mut Vec<u8>, p: &Platform, accounts: u32, slots: u32) {
     put_text(out, p.shared.id.as_str());
     put_text(out, p.shared.title.as_str());
     put_millis(out, &p.shared.registered_at);
     put_varint(out, u64::from(accounts));
-    put_varint(out, slots as u64);
+    put_varint(out, u64::from(slots));
 }
 
 /// Blocks of ids: how many, whether there are texts among them, then packed numbers or one id after the other.

@@ -9,12 +9,10 @@ mod facts;
 mod frame;
 mod load;
 mod pack;
-mod pin;
 mod save;
 mod sets;
 
 pub(crate) use bytes::put_varint;
-pub(crate) use pin::Pins;
 pub use save::Pinned;
 
 /// Why saved bytes were not loaded.

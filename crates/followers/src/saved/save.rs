@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::bytes::{put_i64, put_varint};
 use super::frame::{Kind, Out};
-use super::pin::PinnedSets;
 use super::{column, facts, sets};
 use crate::attributes::Bits;
 use crate::day_column::Days;
 use crate::horizon::Stamp;
 use crate::kept::Kept;
-use crate::shared::Shared;
+use crate::pins::PinnedPlaces;
+use crate::shared::{Shared, Version};
 use crate::{AccountDay, Attribute, Engine, Limits};
 
 /// Accounts whose sets are taken at once.
@@ -23,7 +23,7 @@ const TAKEN: u32 = 4096;
 pub struct Pinned {
     shared: Arc<Shared>,
     /// `None` once they are saved.
-    sets: Option<PinnedSets>,
+    sets: Option<PinnedPlaces<Version>>,
     accounts: u32,
     clock: i64,
     limits: Limits,
@@ -134,13 +134,12 @@ impl Pinned {
     fn save_sets<E>(&self, out: &mut Out<'_, E>) -> Result<Vec<u32>, E> {
         let mut following = vec![0u32; self.accounts as usize];
         let mut room = sets::Room::default();
-        let mut taken = Vec::new();
+        let now = |who| self.shared.slot(who).and_then(|slot| slot.load_full());
         let mut before = 0;
         for until in (0..self.accounts).step_by(TAKEN as usize).map(|from| from.saturating_add(TAKEN)) {
-            if let Some(sets) = &self.sets {
-                sets.take(&self.shared, until, &mut taken);
-            }
-            for (who, set) in taken.drain(..) {
+            let taken = self.sets.as_ref().map(|sets| sets.take(until, now)).unwrap_or_default();
+            for (who, set) in taken {
+                let Some(set) = set else { continue };
                 if out.item(Kind::Sets)? {
                     before = 0;
                 }

@@ -4,9 +4,9 @@
 //! with the writer, who copies a chunk before it changes it; a record is laid aside by the writer before it changes,
 //! once; and the little that is left is turned to bytes at once.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use followers::PinnedPlaces;
 
 use super::frame::{Kind, Out};
 use super::{Detail, packed, put_ids, put_record};
@@ -17,104 +17,22 @@ use crate::record::bytes::put_varint;
 use crate::registers::Registers;
 
 /// Slots that are taken at once.
-const TAKEN: usize = 1024;
+const TAKEN: u32 = 1024;
 
 /// A record and a history as they were.
 #[derive(Debug)]
-struct Laid {
+pub(crate) struct Laid {
+    no: u32,
     record: Arc<AccountRecord>,
     /// Saved.
     history: Vec<u8>,
 }
 
 impl Laid {
-    fn of(slot: &Slot) -> Laid {
+    pub(crate) fn of(slot: &Slot) -> Laid {
         let mut history = Vec::new();
         slot.history.save(&mut history);
-        Laid { record: slot.record.load_full(), history }
-    }
-}
-
-/// The moments that are pinned, as the writer of a platform knows them.
-#[derive(Debug, Default)]
-pub(crate) struct SlotPins {
-    any: AtomicBool,
-    asides: Mutex<Vec<Arc<Aside>>>,
-}
-
-#[derive(Debug)]
-struct Aside {
-    slots: Mutex<Slots>,
-    over: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Slots {
-    /// The places that are still to be saved.
-    from: usize,
-    until: usize,
-    old: BTreeMap<usize, Laid>,
-}
-
-// What is behind these locks is whole whatever happened to a thread that held one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl SlotPins {
-    /// The writer is about to change the slot at that place.
-    pub(crate) fn lay_aside(&self, place: usize, slot: &Slot) {
-        if !self.any.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut asides = lock(&self.asides);
-        asides.retain(|aside| !aside.over.load(Ordering::Acquire));
-        self.any.store(!asides.is_empty(), Ordering::Relaxed);
-        for aside in asides.iter() {
-            let mut slots = lock(&aside.slots);
-            if (slots.from..slots.until).contains(&place) {
-                slots.old.entry(place).or_insert_with(|| Laid::of(slot));
-            }
-        }
-    }
-
-    fn pin(&self, until: usize) -> PinnedSlots {
-        let slots = Mutex::new(Slots { from: 0, until, old: BTreeMap::new() });
-        let aside = Arc::new(Aside { slots, over: AtomicBool::new(false) });
-        lock(&self.asides).push(Arc::clone(&aside));
-        self.any.store(true, Ordering::Relaxed);
-        PinnedSlots(aside)
-    }
-}
-
-/// The moment, as seen by who saves it.
-#[derive(Debug)]
-struct PinnedSlots(Arc<Aside>);
-
-impl PinnedSlots {
-    /// The slots up to `until` that were not taken before.
-    fn take(&self, shared: &PlatformShared, until: usize) -> Vec<(u32, Laid)> {
-        let (from, until) = {
-            let slots = lock(&self.0.slots);
-            (slots.from, until.min(slots.until))
-        };
-        // First as they are, then what was laid aside: what changed in between was laid aside before.
-        let seen: Vec<(usize, u32, Laid)> = (from..until)
-            .filter_map(|place| shared.slots.get(place).map(|slot| (place, slot.no, Laid::of(slot))))
-            .collect();
-        let mut slots = lock(&self.0.slots);
-        let later = slots.old.split_off(&until);
-        let mut old = std::mem::replace(&mut slots.old, later);
-        slots.from = until;
-        drop(slots);
-        seen.into_iter().map(|(place, no, laid)| (no, old.remove(&place).unwrap_or(laid))).collect()
-    }
-}
-
-impl Drop for PinnedSlots {
-    fn drop(&mut self) {
-        self.0.over.store(true, Ordering::Release);
-        lock(&self.0.slots).old.clear();
+        Laid { no: slot.no, record: slot.record.load_full(), history }
     }
 }
 
@@ -127,8 +45,9 @@ pub(super) struct PinnedPlatform {
     accounts: u32,
     registers: Registers,
     event_ids: PinnedIds,
-    slots: PinnedSlots,
-    slots_count: usize,
+    /// `None` for a place that has no slot, which no place below the count is.
+    slots: PinnedPlaces<Option<Laid>>,
+    slots_count: u32,
     rest: Vec<u8>,
 }
 
@@ -136,7 +55,8 @@ impl PinnedPlatform {
     pub(super) fn of(p: &Platform) -> Self {
         let shared = Arc::clone(&p.shared);
         let accounts = shared.directory.len();
-        let slots_count = shared.slots.count();
+        // At most one slot an account.
+        let slots_count = shared.slots.count() as u32;
         let (mut head, mut rest) = (Vec::new(), Vec::new());
         super::put_head(&mut head, p, accounts, slots_count);
         super::put_rest(&mut rest, p);
@@ -170,10 +90,11 @@ impl PinnedPlatform {
             out.item(Kind::EventIds)?.extend_from_slice(kept);
             Ok(())
         })?;
-        for until in (0..self.slots_count).step_by(TAKEN).map(|from| from + TAKEN) {
-            for (no, laid) in self.slots.take(&self.shared, until) {
+        let now = |place| self.shared.slots.get(place as usize).map(Laid::of);
+        for until in (0..self.slots_count).step_by(TAKEN as usize).map(|from| from.saturating_add(TAKEN)) {
+            for laid in self.slots.take(until, now).into_iter().filter_map(|(_, laid)| laid) {
                 let room = out.item(Kind::Slots)?;
-                put_varint(room, u64::from(no));
+                put_varint(room, u64::from(laid.no));
                 put_record(room, &laid.record, Detail::Everything);
                 room.extend_from_slice(&laid.history);
             }
