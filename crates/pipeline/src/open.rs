@@ -115,7 +115,8 @@ impl Pipeline {
             machine: recovered.machine,
             log: LogAt::new(log),
             saver: Saver::new(snapshots, limits.snapshots_kept),
-            waiting: <[Vec<_>; 2]>::default(),
+            waiting: Vec::new(),
+            waiting_next: Vec::new(),
             ticks: limits.tick_every.filter(|_| clock.runs()),
             stamper: Stamper::new(clock, recovered.last_ms),
             limits,
@@ -124,10 +125,7 @@ impl Pipeline {
             forgetter,
             since_snapshot: recovered.since_snapshot,
         };
-        let tender = match following_lists {
-            true => Some(Tender::start(shared.reader.clone())?),
-            false => None,
-        };
+        let tender = following_lists.then(|| Tender::start(shared.reader.clone())).transpose()?;
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || writer.run(inbox))

@@ -34,8 +34,10 @@ pub(crate) struct Writer {
     pub(crate) applied: watch::Sender<u64>,
     pub(crate) forgetter: Forgetter,
     pub(crate) since_snapshot: SinceSnapshot,
-    /// Who waits for the snapshot that is being saved, and who for the next one.
-    pub(crate) waiting: [Vec<SnapshotReply>; 2],
+    /// Who waits for the snapshot that is being saved.
+    pub(crate) waiting: Vec<SnapshotReply>,
+    /// Who asked since it was begun, and waits for the next one.
+    pub(crate) waiting_next: Vec<SnapshotReply>,
 }
 
 /// What was logged since the last snapshot.
@@ -88,19 +90,19 @@ impl Writer {
                 }
             }
             let stop = batch.stop;
-            self.waiting[1].extend(batch.snapshots);
-            if stop || self.snapshot_is_due() || !self.waiting[1].is_empty() {
+            self.waiting_next.extend(batch.snapshots);
+            if stop || self.snapshot_is_due() || !self.waiting_next.is_empty() {
                 self.apply(std::mem::take(&mut durable));
             }
             self.end_snapshot(false);
-            if !self.saver.is_running() && (self.snapshot_is_due() || !self.waiting[1].is_empty()) {
+            if !self.saver.is_running() && (self.snapshot_is_due() || !self.waiting_next.is_empty()) {
                 self.begin_snapshot();
             }
             if stop {
                 let _ = self.shared.stopped.set(Arc::from("the server is shutting down"));
                 self.end_snapshot(true);
                 let last = self.limits.snapshot_at_close && self.since_snapshot.entries > 0;
-                if last || !self.waiting[1].is_empty() {
+                if last || !self.waiting_next.is_empty() {
                     // A failure is logged inside; the log alone is enough to start again.
                     self.begin_snapshot();
                 }
@@ -234,8 +236,7 @@ impl Writer {
         };
         // Counted from here even when it fails, so that a full disk is not asked again at every command.
         self.since_snapshot = SinceSnapshot::default();
-        let [now, next] = &mut self.waiting;
-        now.append(next);
+        self.waiting.append(&mut self.waiting_next);
         self.saver.begin(pinned, self.shared.commands.clone());
         let pause_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(position = self.machine.position(), pause_us, "snapshot begun");
@@ -259,7 +260,7 @@ impl Writer {
         if let Err(why) = &ended {
             tracing::error!(error = %why, position, "snapshot failed, the log is kept whole");
         }
-        for reply in self.waiting[0].drain(..) {
+        for reply in self.waiting.drain(..) {
             // Nobody may be waiting any more.
             let _ = reply.send(ended.clone().map_err(SubmitError::Unknown));
         }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use followers::Op;
 use policy::Millis;
 
-use crate::edge_batch::EdgeEvent;
+use crate::edge_batch::{EdgeEvent, op, op_number};
 use crate::ids::AccountId;
 use crate::record::bytes::{Bytes, put_i64, put_varint};
 use crate::record::v1::{account, millis, put_account, put_millis};
@@ -173,11 +173,7 @@ impl DeadLetters {
             put_varint(out, letter.number);
             put_varint(out, letter.position);
             put_millis(out, &letter.heard_at);
-            out.push(match letter.op {
-                Op::Follow => 0,
-                Op::Unfollow => 1,
-                Op::Backfill => 2,
-            });
+            out.push(op_number(letter.op));
             put_account(out, &letter.followee);
             put_account(out, &letter.follower);
             put_i64(out, letter.at.0);
@@ -193,12 +189,7 @@ impl DeadLetters {
                 number: b.varint()?,
                 position: b.varint()?,
                 heard_at: millis(b)?,
-                op: match b.u8()? {
-                    0 => Op::Follow,
-                    1 => Op::Unfollow,
-                    2 => Op::Backfill,
-                    _ => return None,
-                },
+                op: op(b.u8()?)?,
                 followee: account(b)?,
                 follower: account(b)?,
                 at: millis(b)?,

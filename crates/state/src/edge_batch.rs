@@ -151,6 +151,25 @@ impl EdgeBatch {
 /// The last millisecond whose day fits 16 bits.
 const AT_MAX: i64 = (u16::MAX as i64 + 1) * 86_400_000 - 1;
 
+/// The number of an op in records and saved states; two bits.
+pub(crate) fn op_number(op: Op) -> u8 {
+    match op {
+        Op::Follow => 0,
+        Op::Unfollow => 1,
+        Op::Backfill => 2,
+    }
+}
+
+/// The op of that number.
+pub(crate) fn op(number: u8) -> Option<Op> {
+    match number {
+        0 => Some(Op::Follow),
+        1 => Some(Op::Unfollow),
+        2 => Some(Op::Backfill),
+        _ => None,
+    }
+}
+
 fn canonical(key: AccountKey<'_>) -> bool {
     match key {
         AccountKey::Number(_) => true,
@@ -174,12 +193,7 @@ impl<'a> Events<'a> {
     #[inline]
     fn read(&mut self) -> Option<EdgeEvent<'a>> {
         let head = self.bytes.u8()?;
-        let op = match head & OP_MASK {
-            0 => Op::Follow,
-            1 => Op::Unfollow,
-            2 => Op::Backfill,
-            _ => return None,
-        };
+        let op = op(head & OP_MASK)?;
         if head & !KNOWN != 0 {
             return None;
         }
@@ -281,11 +295,7 @@ impl EdgeBatchBuilder {
                 }));
             }
         }
-        let mut head = match op {
-            Op::Follow => 0,
-            Op::Unfollow => 1,
-            Op::Backfill => 2,
-        };
+        let mut head = op_number(op);
         if matches!(followee, AccountKey::Text(_)) {
             head |= FOLLOWEE_TEXT;
         }

@@ -427,8 +427,12 @@ impl PlatformRead {
         while no < all && sum.edges < edges {
             let set = followers.set(AccountNo(no));
             // One by one, in one version of the set: the count that is shown is that version's.
-            let counted = set.iter().count() as u64;
-            let ascends = set.iter().map(|(follower, _)| follower).is_sorted_by(|a, b| a < b);
+            let (mut counted, mut ascends, mut last) = (0, true, None);
+            for (follower, _) in set.iter() {
+                ascends &= last < Some(follower);
+                last = Some(follower);
+                counted += 1;
+            }
             sum.edges += counted;
             sum.accounts += 1;
             sum.drift += counted.abs_diff(u64::from(set.len())) + u64::from(!ascends);
@@ -626,16 +630,15 @@ impl AccountRead {
 
     /// A page of accounts that it follows, newest first; `None` while the lists are being built.
     pub fn followed(&self, after: Option<followers::Cursor>, limit: usize) -> Option<FollowerPage> {
-        let page = self.shared().followers.following(self.no, after, limit)?;
-        Some(FollowerPage {
-            items: page.items.into_iter().map(|(no, day)| (self.shared().name(no.0), day)).collect(),
-            next: page.next,
-        })
+        Some(self.named(self.shared().followers.following(self.no, after, limit)?))
     }
 
     /// A page of followers, newest first.
     pub fn newest(&self, after: Option<followers::Cursor>, limit: usize) -> FollowerPage {
-        let page = self.shared().followers.newest(self.no, after, limit);
+        self.named(self.shared().followers.newest(self.no, after, limit))
+    }
+
+    fn named(&self, page: followers::Page) -> FollowerPage {
         FollowerPage {
             items: page.items.into_iter().map(|(no, day)| (self.shared().name(no.0), day)).collect(),
             next: page.next,
