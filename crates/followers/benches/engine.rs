@@ -10,6 +10,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use followers::{AccountNo, Edge, EdgeOutcome, Engine, Limits, Op, Reader};
+use workloads::{Random, degrees, resident_bytes};
 
 /// What the binary allocates with.
 #[global_allocator]
@@ -30,7 +31,7 @@ fn main() {
         load();
     }
     if wants("stream") || wants("reads") {
-        let mut random = Random(7);
+        let mut random = Random::new(7);
         let mut engine = reference(&mut random);
         let reader = engine.reader();
         if wants("reads") {
@@ -108,7 +109,7 @@ fn stream(engine: &mut Engine, batch: usize, random: &mut Random) {
 }
 
 fn load() {
-    let edges = reference_edges(&mut Random(7));
+    let edges = reference_edges(&mut Random::new(7));
     for batch in [100_000, edges.len()] {
         let mut engine = Engine::new(Limits::default());
         engine.grow(ACCOUNTS);
@@ -163,73 +164,57 @@ fn reads(reader: &Reader, random: &mut Random) {
     }
 }
 
-/// The degree law: among accounts that are followed at all, as many have x followers or more as x to the power of
-/// -0.715 says up to 500,000 and -1.7 beyond.
+/// Accounts by the degree law, with 7,000,000 followers at most.
 fn memory() {
     const NUMBERS: u32 = 20 * MILLION;
     const EDGES: u64 = 200 * MILLION as u64;
-    let mut random = Random(11);
-    let before = resident();
+    let mut random = Random::new(11);
+    let before = resident_bytes().0;
     let mut engine = Engine::new(Limits::default());
     engine.grow(NUMBERS);
     engine.set_clock(NOW);
     for who in (0..NUMBERS).step_by(1000) {
         black_box(engine.reader().count(AccountNo(who)));
     }
-    let slots = resident();
-    let (mut edges, mut followee) = (0, 0);
+    let slots = resident_bytes().0;
+    let mut edges = 0;
     let mut batch = Vec::new();
-    while edges < EDGES {
-        while batch.len() < MILLION as usize / 4 {
-            let degree = degree(&mut random);
-            let gap = u64::from(NUMBERS) * 2 / u64::from(degree);
-            let mut follower = 0;
-            for _ in 0..degree {
-                follower += 1 + random.below(gap.max(2) as u32 - 1);
-                if follower >= NUMBERS {
-                    break;
-                }
-                if follower != followee {
-                    let version = old(follower ^ followee);
-                    batch.push(edge(AccountNo(followee), AccountNo(follower), Op::Backfill, version));
-                }
+    // A few more than are wanted: followers beyond the last account are left out.
+    let law = degrees(EDGES + EDGES / 50, 7 * MILLION);
+    for (followee, degree) in (0..).zip(&law) {
+        let gap = u64::from(NUMBERS) * 2 / u64::from(*degree);
+        let mut follower = 0;
+        for _ in 0..*degree {
+            follower += 1 + random.below(gap.max(2) as u32 - 1);
+            if follower >= NUMBERS {
+                break;
             }
-            followee += 1;
+            if follower != followee {
+                let version = old(follower ^ followee);
+                batch.push(edge(AccountNo(followee), AccountNo(follower), Op::Backfill, version));
+            }
         }
-        edges += batch.len() as u64;
-        engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
-        batch.clear();
+        if batch.len() >= MILLION as usize / 4 || followee as usize + 1 == law.len() {
+            edges += batch.len() as u64;
+            engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
+            batch.clear();
+        }
     }
+    let followed = law.len();
+    drop(law);
     drop(batch);
     // What was freed is given back with the next large piece of memory.
     std::thread::sleep(std::time::Duration::from_secs(2));
     drop(black_box(vec![1u8; 64 << 20]));
-    let after = resident();
+    let after = resident_bytes().0;
     let (sets, horizon) = engine.heap_bytes();
     println!(
-        "memory: {edges} edges of {followee} accounts; slots of {NUMBERS} accounts {} bytes each; \
+        "memory: {edges} edges of {followed} accounts; slots of {NUMBERS} accounts {} bytes each; \
          sets {:.3} bytes an edge resident, {:.3} counted, horizon {horizon}",
         (slots - before) / u64::from(NUMBERS),
         (after - slots) as f64 / edges as f64,
         sets as f64 / edges as f64,
     );
-}
-
-fn degree(random: &mut Random) -> u32 {
-    let chance = f64::from(random.below(u32::MAX)).max(1.0) / f64::from(u32::MAX);
-    let at_half_a_million = 500_000f64.powf(-0.715);
-    let degree = if chance > at_half_a_million {
-        chance.powf(-1.0 / 0.715)
-    } else {
-        500_000.0 * (chance / at_half_a_million).powf(-1.0 / 1.7)
-    };
-    degree.min(7_000_000.0) as u32
-}
-
-/// Bytes of the process in memory.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    status.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
 fn memory_of(engine: &Engine) {
@@ -272,21 +257,5 @@ fn busy(work: impl FnOnce()) -> u128 {
     match (before, ran_ns()) {
         (Some(before), Some(after)) => ((after - before) / 1000).max(1),
         _ => clock,
-    }
-}
-
-/// The same sequence every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, bound: u32) -> u32 {
-        ((u64::from(self.next() as u32) * u64::from(bound)) >> 32) as u32
     }
 }

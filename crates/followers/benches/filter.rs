@@ -18,6 +18,7 @@ use followers::{
     AccountNo, Attribute, Criteria, Day, Edge, Engine, Filter, FilterId, FilterOutcome, Limits, Op, Order,
     Reader, UndoOutcome,
 };
+use workloads::Random;
 
 const MILLION: u32 = 1_000_000;
 const DAY_MS: i64 = 86_400_000;
@@ -38,7 +39,7 @@ fn main() {
 }
 
 fn measure(followers: u32) {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut engine = engine(followers, &mut random);
     let reader = engine.reader();
     let target = AccountNo(0);
@@ -116,7 +117,7 @@ fn reads_meanwhile(engine: &mut Engine, filter: &Filter, mut position: u64) {
 
 /// Nanoseconds of each read, sorted.
 fn probe(reader: &Reader, stop: &AtomicBool) -> Vec<u64> {
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let mut times = Vec::with_capacity(1 << 22);
     while !stop.load(Ordering::Relaxed) && times.len() < times.capacity() {
         let (who, follower) =
@@ -151,7 +152,7 @@ fn engine(followers: u32, random: &mut Random) -> Engine {
     engine.grow(accounts.max(OTHERS + 1));
     engine.set_clock(TODAY * DAY_MS);
     for who in (0..accounts).map(AccountNo) {
-        let bits = random.next();
+        let bits = random.bits();
         for (at, attribute) in
             [Attribute::Inactive, Attribute::NoPicture, Attribute::SuspectedBot].iter().enumerate()
         {
@@ -211,21 +212,5 @@ impl std::fmt::Display for Show {
         let clock = || self.0.iter().map(|time| time.0).collect();
         let ran = self.0.iter().map(|time| time.1).collect();
         write!(out, "p50 {:.2} p99 {:.2} cpu {:.2} ms", at(clock(), 50), at(clock(), 99), at(ran, 50))
-    }
-}
-
-/// The same sequence every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, bound: u32) -> u32 {
-        ((u64::from(self.next() as u32) * u64::from(bound)) >> 32) as u32
     }
 }

@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use followers::{AccountNo, Edge, Engine, Limits, Op};
+use workloads::Random;
 
 const ACCOUNTS: u32 = 1 << 20;
 const BATCH: usize = 10_000;
@@ -16,10 +17,10 @@ const NOW: i64 = 20_000 * 86_400_000;
 
 fn main() {
     let millions = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(10usize);
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let edges: Vec<Edge> = (0..millions * 1_000_000)
         .map(|_| Edge {
-            followee: AccountNo(random.ranked()),
+            followee: AccountNo(ranked(&mut random)),
             follower: AccountNo(random.below(ACCOUNTS)),
             op: Op::Backfill,
             version: NOW / 2,
@@ -139,22 +140,8 @@ fn per(nanos: u128, things: usize) -> f64 {
     nanos as f64 / things.max(1) as f64
 }
 
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        self.0 >> 16
-    }
-
-    fn below(&mut self, bound: u32) -> u32 {
-        (self.next() % u64::from(bound)) as u32
-    }
-
-    /// An account whose chance falls as one over its rank.
-    fn ranked(&mut self) -> u32 {
-        let bits = self.below(21);
-        let low = 1u32 << bits;
-        (low - 1 + self.below(low)).min(ACCOUNTS - 1)
-    }
+/// An account whose chance falls as one over its rank.
+fn ranked(random: &mut Random) -> u32 {
+    let low = 1u32 << random.below(21);
+    (low - 1 + random.below(low)).min(ACCOUNTS - 1)
 }

@@ -15,6 +15,7 @@ use pipeline::{Clock, Forget, Handle, Limits, Parts, Pipeline, Ticket};
 use state::commands::RegisterPlatform;
 use state::{AccountKey, Command, EdgeBatchBuilder, HolderId, Op, PlatformId};
 use storage::disk::{DataDir, Options};
+use workloads::{Random, degrees};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -103,11 +104,11 @@ fn fill(folder: &Path, edges: u32) -> u64 {
     handle.submit_and_wait(Command::RegisterPlatform(register)).unwrap();
     let accounts = edges / 10;
     let started = Instant::now();
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut batch = EdgeBatchBuilder::new(platform());
     let mut waiting = VecDeque::new();
     let newest = Clock::System.now_ms() - 30 * DAY;
-    for (rank, degree) in (0..).zip(degrees(f64::from(edges), accounts / 2)) {
+    for (rank, degree) in (0..).zip(degrees(u64::from(edges), accounts / 2)) {
         for _ in 0..degree {
             let follower = random.below(accounts);
             let at = newest - i64::from(random.below(DAYS)) * DAY;
@@ -144,7 +145,7 @@ fn worst(handle: &Handle, accounts: u32, what: impl FnOnce(&Handle)) -> Duration
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let beside = scope.spawn(|| {
-            let mut random = Random(99);
+            let mut random = Random::new(99);
             let mut worst = Duration::ZERO;
             while !over.load(Ordering::Acquire) {
                 let started = Instant::now();
@@ -199,7 +200,7 @@ fn tail(folder: &Path, events: u32) {
     let (pipeline, _) = open(folder);
     let handle = pipeline.handle();
     let accounts = handle.reader().platform(&platform()).unwrap().counts().accounts as u32;
-    let mut random = Random(5);
+    let mut random = Random::new(5);
     let mut waiting = VecDeque::new();
     for _ in 0..events.div_ceil(BATCH) {
         send(&handle, &mut waiting, live(&mut random, accounts, BATCH));
@@ -207,37 +208,4 @@ fn tail(folder: &Path, events: u32) {
     waiting.into_iter().for_each(|ticket| drop(ticket.wait().unwrap()));
     println!("tail          {} live events behind the snapshot", events.next_multiple_of(BATCH));
     pipeline.close();
-}
-
-/// Followers of each followed account: N(>= x) falls as x^-0.715, and as x^-1.7 above 500,000.
-fn degrees(edges: f64, most: u32) -> Vec<u32> {
-    let of = |accounts: f64| {
-        (0..accounts as u32).map(move |rank| {
-            let share = (f64::from(rank) + 0.5) / accounts;
-            let split: f64 = 40_000.0 / 4.76e8;
-            let followers = if share > split {
-                share.powf(-1.0 / 0.715)
-            } else {
-                500_000.0 * (share / split).powf(-1.0 / 1.7)
-            };
-            (followers as u32).clamp(1, most)
-        })
-    };
-    let mut accounts = edges / 203.0;
-    for _ in 0..3 {
-        accounts *= edges / of(accounts).map(f64::from).sum::<f64>();
-    }
-    of(accounts).collect()
-}
-
-/// The same sequence every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u64::from((mixed ^ mixed >> 31) as u32) * u64::from(bound)) >> 32) as u32
-    }
 }

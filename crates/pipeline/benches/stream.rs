@@ -13,6 +13,7 @@ use pipeline::{Clock, Forget, Handle, Limits, Parts, Pipeline, Ticket};
 use state::commands::RegisterPlatform;
 use state::{AccountKey, Command, EdgeBatchBuilder, Op, PlatformId};
 use storage::disk::{DataDir, Options};
+use workloads::Random;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -52,7 +53,7 @@ fn main() {
     let edges = load_millions * 1_000_000;
     let mut loaded: Vec<(u64, u64)> = (0..edges).map(|nth| source.loaded(nth)).collect();
     for at in (1..loaded.len()).rev() {
-        loaded.swap(at, source.random.below(at as u64 + 1) as usize);
+        loaded.swap(at, source.random.wide_below(at as u64 + 1) as usize);
     }
     // Everybody who will follow is known before: first sight is measured by the load.
     let old = |nth: usize| now - 86_400_000 * (200 + (nth as i64 >> 14) % 4_000);
@@ -68,7 +69,7 @@ fn main() {
     });
     let known: Vec<(u64, u64)> = (0..half)
         .map(|_| {
-            let follower = loaded[source.random.below(loaded.len() as u64) as usize].1;
+            let follower = loaded[source.random.wide_below(loaded.len() as u64) as usize].1;
             (source.followee(), follower)
         })
         .collect();
@@ -198,13 +199,13 @@ impl Source {
                 sum
             })
             .collect();
-        Self { random: Random(42), zipf, seen: vec![0; (IDS as usize).div_ceil(64)] }
+        Self { random: Random::new(42), zipf, seen: vec![0; (IDS as usize).div_ceil(64)] }
     }
 
     /// An id that was not given out before.
     fn stranger(&mut self) -> u64 {
         loop {
-            let id = self.random.below(IDS);
+            let id = self.random.wide_below(IDS);
             let (word, bit) = ((id / 64) as usize, 1 << (id % 64));
             if self.seen[word] & bit == 0 {
                 self.seen[word] |= bit;
@@ -215,7 +216,7 @@ impl Source {
 
     fn by_zipf(&mut self) -> u64 {
         let all = self.zipf.last().copied().unwrap_or(1.0);
-        let at = self.random.below(1 << 53) as f64 / (1u64 << 53) as f64 * all;
+        let at = self.random.wide_below(1 << 53) as f64 / (1u64 << 53) as f64 * all;
         TAIL_FIRST + self.zipf.partition_point(|sum| *sum < at) as u64
     }
 
@@ -223,31 +224,15 @@ impl Source {
         if nth % 10 < 7 {
             (LARGE, self.stranger())
         } else {
-            (self.by_zipf(), self.random.below(IDS) + 1_000_000)
+            (self.by_zipf(), self.random.wide_below(IDS) + 1_000_000)
         }
     }
 
     fn followee(&mut self) -> u64 {
-        if self.random.below(2) == 0 { LARGE } else { self.by_zipf() }
+        if self.random.wide_below(2) == 0 { LARGE } else { self.by_zipf() }
     }
 
     fn fresh(&mut self) -> (u64, u64) {
         (self.followee(), self.stranger())
-    }
-}
-
-/// The same sequence every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 }

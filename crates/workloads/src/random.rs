@@ -22,6 +22,11 @@ impl Random {
         ((u64::from(self.bits() as u32) * u64::from(bound)) >> 32) as u32
     }
 
+    /// The same for bounds of 64 bits.
+    pub fn wide_below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+    }
+
     /// Above 0, at most 1.
     pub fn share(&mut self) -> f64 {
         ((self.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64

@@ -8,8 +8,9 @@ use policy::{Class, Field, HolderKind};
 use state::commands::{AccountFacts, Attributes, Topics, UpsertAccounts};
 use state::{AccountId, AccountKey, Code, Command, EdgeBatchBuilder, HolderId, Millis, Op, PlatformId};
 use vault::Secret;
+use workloads::{Random, mix};
 
-use super::population::{Seeded, followers_at_rank, mix, spread};
+use super::population::{followers_at_rank, spread};
 use super::{START_MS, Stage};
 use crate::progress::Progress;
 
@@ -288,9 +289,9 @@ fn followed_at(index: u64, wanted: u64) -> i64 {
 
 /// Followers that nobody has yet: for strangers who turn up later.
 pub(super) fn strangers(count: u64) -> impl Iterator<Item = u64> {
-    let mut seeded = Seeded::new(2023);
+    let mut seeded = Random::new(2023);
     let from = FOLLOWERS_FROM + PEOPLE;
-    (0..count).map(move |index| from + index * 10 + seeded.below(10))
+    (0..count).map(move |index| from + index * 10 + seeded.wide_below(10))
 }
 
 #[cfg(test)]

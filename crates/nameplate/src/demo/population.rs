@@ -3,34 +3,7 @@
 //! Everything follows from the seed. Followers who are nobody themselves are plain numbers; only the people of the
 //! story and a few large accounts have handles, and all of those are invented.
 
-/// A small generator of numbers: good enough to spread followers, the same on every machine.
-#[derive(Clone, Debug)]
-pub(crate) struct Seeded(u64);
-
-impl Seeded {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    /// A number below `bound`; 0 for a bound of 0.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        let wide = u128::from(self.next()) * u128::from(bound);
-        u64::try_from(wide >> 64).unwrap_or(0)
-    }
-}
-
-/// Spreads a number over all 64 bits.
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut z = number;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+use workloads::Random;
 
 /// How many followers the account at rank `rank` of `accounts` has, ranks from 0 for the largest, when follower
 /// counts fall off as `N(>= x) ~ x^-0.715`, cut at `followers_max`.
@@ -52,12 +25,12 @@ pub(crate) fn followers_at_rank(rank: u64, accounts: u64, followers_max: u64) ->
 /// Gives the whole pool when `wanted` is larger.
 pub(crate) fn spread(wanted: u64, pool: u64, seed: u64) -> impl Iterator<Item = u64> {
     let wanted = wanted.min(pool);
-    let mut seeded = Seeded::new(seed);
+    let mut seeded = Random::new(seed);
     (0..wanted).map(move |index| {
         // One member out of each of `wanted` neighbouring stretches: different and ascending by construction.
         let start = stretch(index, pool, wanted);
         let end = stretch(index + 1, pool, wanted);
-        start + seeded.below(end - start)
+        start + seeded.wide_below(end - start)
     })
 }
 
