@@ -25,6 +25,9 @@ const HEADER: usize = 4;
 /// Words of the longest leaf.
 const WORDS_MAX: usize = HEADER + 3 * LEAF_MAX;
 
+/// How far from an even spread the place of a number mostly is.
+const GUESS: usize = 16;
+
 /// The header's third word: the length below, the width above.
 const WIDTH_SHIFT: u32 = 12;
 const LEN_MASK: u16 = (1 << WIDTH_SHIFT) - 1;
@@ -377,6 +380,60 @@ impl Leaf {
         self.find(id).and_then(|at| self.days().get(at).copied())
     }
 
+    /// How many follow if the leaf is narrow; known without reading it.
+    #[inline]
+    pub(super) fn len_if_narrow(&self) -> usize {
+        (self.words.len() - HEADER) / 2
+    }
+
+    /// Asks for what a search reads that is guessed to end at that place of a narrow leaf: the header, numbers and days all
+    /// at once, without waiting for one to learn where the others are.
+    #[inline]
+    pub(super) fn soon_near(&self, guess: usize) {
+        let words = self.words.as_ptr();
+        prefetch::soon(words);
+        for column in [HEADER + self.len_if_narrow(), HEADER] {
+            prefetch::soon(words.wrapping_add(column + guess.saturating_sub(GUESS)));
+            prefetch::soon(words.wrapping_add(column + guess + GUESS));
+        }
+    }
+
+    /// [`Leaf::day_of`], looking first where `id` is guessed to lie.
+    #[inline]
+    pub(super) fn day_of_near(&self, id: u32, guess: usize) -> Option<u16> {
+        let Offsets::Narrow { base, low } = self.offsets() else {
+            self.soon();
+            return self.day_of(id);
+        };
+        let offset = u16::try_from(id.checked_sub(base)?).ok()?;
+        // Steps of a growing width away from the guess, until it lies between.
+        let (mut from, mut until) = (0, low.len());
+        let mut step = GUESS;
+        if low.get(guess).is_some_and(|low| *low < offset) {
+            from = guess + 1;
+            while let Some(beyond) = low.get(guess + step) {
+                if *beyond >= offset {
+                    until = guess + step;
+                    break;
+                }
+                from = guess + step + 1;
+                step *= 2;
+            }
+        } else {
+            until = guess.min(until);
+            while let Some(place) = guess.checked_sub(step) {
+                if low.get(place).is_some_and(|low| *low < offset) {
+                    from = place + 1;
+                    break;
+                }
+                until = place.min(until);
+                step *= 2;
+            }
+        }
+        let at = from + low.get(from..until)?.partition_point(|low| *low < offset);
+        (low.get(at) == Some(&offset)).then(|| self.days()[at])
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
         let offsets = self.offsets();
         self.days().iter().enumerate().map(move |(at, day)| (offsets.get(at), *day))
@@ -660,6 +717,11 @@ mod tests {
             let changes: BTreeMap<u32, Option<u16>> = changes.into_iter().collect();
             for (id, day) in &changes {
                 prop_assert_eq!(leaf.day_of(*id), model.get(id).copied());
+                // However wrong the guess.
+                for guess in [0, 1, 17, ids.len() / 2, ids.len() - 1, ids.len(), 100, 1_000] {
+                    leaf.soon_near(guess);
+                    prop_assert_eq!(leaf.day_of_near(*id, guess), model.get(id).copied());
+                }
                 match day {
                     Some(day) => model.insert(*id, *day),
                     None => model.remove(id),

@@ -62,6 +62,18 @@ fn part_of(firsts: &[u32], id: u32) -> usize {
     firsts.partition_point(|first| *first <= id).saturating_sub(1)
 }
 
+/// Where `id` lies among the `len` of a part if these are spread evenly; in the middle when the part is the last one.
+#[inline]
+fn guess(id: u32, firsts: &[u32], part: usize, len: usize) -> usize {
+    match firsts.get(part..part + 2) {
+        Some([first, next]) if first < next => {
+            let (before, all) = (u64::from(id.saturating_sub(*first)), u64::from(next - first));
+            (before * len as u64 / all) as usize
+        }
+        _ => len / 2,
+    }
+}
+
 impl Node {
     fn of_leaves(leaves: Vec<Leaf>) -> Node {
         Node { firsts: leaves.iter().map(Leaf::first).collect(), parts: leaves }
@@ -74,6 +86,15 @@ impl Node {
     #[inline]
     fn part_of(&self, id: u32) -> usize {
         part_of(&self.firsts, id)
+    }
+
+    /// Asks for what a search reads that is guessed to end at that leaf.
+    #[inline]
+    fn soon(&self, guess: usize) {
+        prefetch::all_soon(&self.firsts);
+        let parts = self.parts.as_ptr();
+        prefetch::soon(parts.wrapping_add(guess.saturating_sub(2)));
+        prefetch::soon(parts.wrapping_add(guess + 2));
     }
 }
 
@@ -103,15 +124,23 @@ impl FollowerSet {
     /// Since which day `follower` follows, or `None` when it does not.
     pub fn contains(&self, follower: AccountNo) -> Option<Day> {
         let id = follower.0;
-        let leaf = match &self.body {
-            Body::Empty => return None,
-            Body::Small(leaf) => leaf,
-            Body::Large(root) => {
-                let node = root.parts.get(root.part_of(id))?;
-                node.parts.get(node.part_of(id))?
+        match &self.body {
+            Body::Empty => None,
+            Body::Small(leaf) => {
+                leaf.soon();
+                leaf.day_of(id).map(Day)
             }
-        };
-        leaf.day_of(id).map(Day)
+            Body::Large(root) => {
+                let at = root.part_of(id);
+                let node = root.parts.get(at)?;
+                node.soon(guess(id, &root.firsts, at, node.parts.len()));
+                let at = node.part_of(id);
+                let leaf = node.parts.get(at)?;
+                let guess = guess(id, &node.firsts, at, leaf.len_if_narrow());
+                leaf.soon_near(guess);
+                leaf.day_of_near(id, guess).map(Day)
+            }
+        }
     }
 
     /// Asks for what a change will read first.
