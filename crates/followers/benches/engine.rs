@@ -1,7 +1,7 @@
 //! How fast and how small the engine is, printed, never asserted. Rates are per second of processor time.
 //!
-//! `cargo bench -p followers -- WORK...` with any of `stream`, `load`, `reads`, `memory` (all but `memory` when none is
-//! named; `memory` takes 2 GB). The account of the reference case has 7,000,000 followers of 10,000,000 accounts; beside
+//! `cargo bench -p followers -- WORK...` with any of `stream`, `load`, `reads`, `filter`, `memory`, `filter-100m` (all but
+//! the last two when none is named, which take 2 and 4 GB). The account of the reference case has 7,000,000 followers of 10,000,000 accounts; beside
 //! it 100,000 accounts share 3,000,000 followers so that the chance of an account falls as one over its rank.
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures time and prints it")]
 #![expect(clippy::disallowed_types, reason = "a bench measures time")]
@@ -9,7 +9,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use followers::{AccountNo, Edge, EdgeOutcome, Engine, Limits, Op, Reader};
+use followers::{
+    AccountNo, Attribute, Criteria, Day, Edge, EdgeOutcome, Engine, Filter, FilterId, Limits, Op, Order,
+    Reader,
+};
 use workloads::{Random, degrees, resident_bytes};
 
 /// What the binary allocates with.
@@ -26,7 +29,8 @@ const NOW: i64 = 20_000 * 86_400_000;
 
 fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wants = |work: &str| named.iter().any(|name| name == work) || named.is_empty() && work != "memory";
+    let large = |work: &str| work == "memory" || work == "filter-100m";
+    let wants = |work: &str| named.iter().any(|name| name == work) || named.is_empty() && !large(work);
     if wants("load") {
         load();
     }
@@ -43,6 +47,12 @@ fn main() {
             }
         }
         engine.check().unwrap_or_else(|broken| println!("BROKEN: {broken}"));
+    }
+    if wants("filter") {
+        filters(2 * ACCOUNTS, 7 * MILLION);
+    }
+    if wants("filter-100m") {
+        filters(101 * MILLION, 100 * MILLION);
     }
     if wants("memory") {
         memory();
@@ -158,10 +168,74 @@ fn reads(reader: &Reader, random: &mut Random) {
         half.iter().filter(|(who, follower)| reader.contains(*who, *follower).is_some()).count() as u64
     });
     println!("contains: {} reads/s on two threads", rate(who.len() as u64, took));
+    let took = both(&|half| {
+        half.iter().filter(|(_, follower)| reader.contains(LARGE, *follower).is_some()).count() as u64
+    });
+    println!("contains, of one large account: {} reads/s on two threads", rate(who.len() as u64, took));
     for round in 1..=3 {
         let took = time(|| drop(black_box(reader.newest(LARGE, None, 100))));
         println!("newest 100, time {round}: {took} us");
     }
+}
+
+/// Filters, each undone before the next, and previews: three attributes and a date, which seven of eight followers meet.
+fn filters(accounts: u32, followers: u32) {
+    const ROUNDS: u32 = 20;
+    const CUT: i64 = 20_000 - 10 - 180;
+    let mut random = Random::new(7);
+    let mut engine = Engine::new(Limits::default());
+    engine.grow(accounts);
+    engine.set_clock(NOW);
+    let any = [Attribute::Inactive, Attribute::NoPicture, Attribute::SuspectedBot];
+    let mut edges = Vec::with_capacity(followers as usize + followers as usize / 100);
+    for who in 1..accounts {
+        let flags = random.below(8);
+        for (bit, attribute) in (0..).zip(any) {
+            engine.set_attribute(AccountNo(who), attribute, flags >> bit & 1 == 1);
+        }
+        if random.below(accounts) < followers {
+            edges.push(edge(LARGE, AccountNo(who), Op::Backfill, old(who)));
+        }
+    }
+    for at in (1..edges.len()).rev() {
+        edges.swap(at, random.below(at as u32 + 1) as usize);
+    }
+    for batch in edges.chunks(followers as usize / 70) {
+        engine.apply(batch, &mut Vec::new(), &mut Vec::new());
+    }
+    drop(edges);
+    let filter = Filter {
+        criteria: Criteria::All(vec![
+            Criteria::Any(any.map(Criteria::Has).to_vec()),
+            Criteria::FollowedBefore(Day(CUT as u16)),
+        ]),
+        keep: Vec::new(),
+        order: Order::Oldest,
+        leave_at: None,
+        keep_followed: false,
+        bar_days: 0,
+    };
+    let reader = engine.reader();
+    let preview = busy(|| {
+        for _ in 0..ROUNDS {
+            black_box(reader.preview(LARGE, &filter));
+        }
+    });
+    let (mut filtering, mut undoing) = (0, 0);
+    let mut came = None;
+    for round in 0..=ROUNDS {
+        let id = u64::from(round) + 1;
+        filtering += busy(|| came = Some(engine.filter(LARGE, &filter, NOW, id))) * u128::from(round.min(1));
+        undoing += busy(|| _ = black_box(engine.undo(LARGE, FilterId(id), NOW))) * u128::from(round.min(1));
+    }
+    let mean = |us: u128| us as f64 / 1e3 / f64::from(ROUNDS);
+    println!(
+        "filter: {:.2} ms, undo {:.2} ms, preview {:.2} ms; {came:?}",
+        mean(filtering),
+        mean(undoing),
+        mean(preview)
+    );
+    engine.check().unwrap_or_else(|broken| println!("BROKEN: {broken}"));
 }
 
 /// Accounts by the degree law, with 7,000,000 followers at most.

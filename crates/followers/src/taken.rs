@@ -188,7 +188,9 @@ impl Taken {
     /// All it holds leaf by leaf, if that is how they lie in memory.
     pub(crate) fn leaves(&self) -> Option<impl Iterator<Item = (&Leaf, &Mask)>> {
         match &self.then.body {
-            Body::Difference(parts) if self.is_untouched() => Some(parts.before.leaves().zip(&*parts.masks)),
+            Body::Difference(parts) if self.is_untouched() => {
+                Some(parts.before.leaves_ahead().zip(&*parts.masks))
+            }
             Body::Difference(_) | Body::Listed(_) => None,
         }
     }

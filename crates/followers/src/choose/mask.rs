@@ -57,12 +57,15 @@ pub(super) fn is_empty(mask: &Mask) -> bool {
 
 /// Every place in the mask, ascending.
 pub(crate) fn places(mask: &Mask) -> impl Iterator<Item = usize> + '_ {
-    mask.iter().enumerate().flat_map(|(word, bits)| {
-        let mut bits = *bits;
-        std::iter::from_fn(move || {
-            let at = bits.trailing_zeros() as usize;
-            bits &= bits.wrapping_sub(1);
-            (at < 64).then_some(word * 64 + at)
-        })
+    mask.iter().enumerate().flat_map(|(word, bits)| places_in(*bits).map(move |at| word * 64 + at))
+}
+
+/// Every place of a bit, ascending.
+#[inline]
+pub(crate) fn places_in(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = bits.trailing_zeros() as usize;
+        bits &= bits.wrapping_sub(1);
+        (at < 64).then_some(at)
     })
 }

@@ -9,10 +9,10 @@ mod mask;
 mod pick;
 
 use crate::attributes::Attributes;
-use crate::set::{LEAF_MAX, Leaf, Mask, SetBuilder};
+use crate::set::{LEAF_MAX, Leaf, Mask, SetBuilder, ahead};
 use crate::{AccountNo, Criteria, Filter, FollowerSet, Preview};
 
-pub(crate) use mask::{first, places};
+pub(crate) use mask::{first, places, places_in};
 
 use accounts::{AccountTest, Window};
 use pick::{Pick, Sample};
@@ -48,29 +48,35 @@ impl<'a> Choice<'a> {
         Choice { filter, test: Test::new(&filter.criteria, attributes) }
     }
 
-    /// Splits the set; `taken` is told who goes, leaf by leaf. Equal sets are split equally, however they lie in memory.
-    pub(crate) fn part(mut self, set: &FollowerSet, mut taken: impl FnMut(&Leaf, &Mask)) -> Parted {
+    /// Splits the set; `taken` is told who goes of which numbers, leaf by leaf. Equal sets are split equally, however they
+    /// lie in memory.
+    pub(crate) fn part(mut self, set: &FollowerSet, mut taken: impl FnMut(&[u32], &Mask)) -> Parted {
         let most = self.most(set);
         let mut masks: Vec<Mask> = Vec::new();
         let mut pick = Pick::All;
         // Who goes of a leaf is known at once, unless it depends on all the others.
         let mut known = None;
         if most < set.len() {
-            masks.extend(set.leaves().map(|leaf| self.mask(leaf)));
+            masks.extend(set.leaves_ahead().map(|leaf| self.mask(leaf)));
             pick = Pick::first(most, self.filter.order, || set.leaves().zip(&masks));
             known = Some(std::mem::take(&mut masks).into_iter());
         }
         let mut left = SetBuilder::default();
         let mut removed = 0;
-        for leaf in set.leaves() {
+        let mut ids = [0; LEAF_MAX];
+        for leaf in set.leaves_ahead() {
             let meant =
                 known.as_mut().map_or_else(|| Some(self.mask(leaf)), Iterator::next).unwrap_or_default();
             let take = pick.of(leaf, &meant);
-            if !mask::is_empty(&take) {
+            if mask::is_empty(&take) {
+                left.extend_leaf(leaf);
+            } else {
+                let ids = leaf.ids_into(&mut ids);
                 removed += mask::ones(&take);
-                taken(leaf, &take);
+                taken(ids, &take);
+                let stay = mask::zip(mask::first(ids.len()), take, |all, take| all & !take);
+                keep(ids, leaf.days(), &stay, &mut left);
             }
-            keep(leaf, &mask::zip(mask::first(leaf.len()), take, |all, take| all & !take), &mut left);
             masks.push(take);
         }
         Parted { removed, taken: masks, left: left.finish() }
@@ -87,10 +93,9 @@ impl<'a> Choice<'a> {
             sample.look(leaf, &mask);
         };
         if descending {
-            let leaves: Vec<&Leaf> = set.leaves().collect();
-            leaves.into_iter().rev().for_each(&mut look);
+            ahead(set.leaves().rev()).for_each(&mut look);
         } else {
-            set.leaves().for_each(&mut look);
+            set.leaves_ahead().for_each(&mut look);
         }
         let removed = meant.min(self.most(set));
         Preview { removed, left: set.len() - removed, sample: sample.first(removed) }
@@ -181,18 +186,13 @@ fn joined<'a>(
     others
 }
 
-/// Adds those of the leaf that stay.
-fn keep(leaf: &Leaf, stay: &Mask, left: &mut SetBuilder) {
-    if mask::ones(stay) as usize == leaf.len() {
-        left.extend_leaf(leaf);
-        return;
-    }
-    let (mut all, mut ids, mut days) = ([0; LEAF_MAX], [0; LEAF_MAX], [0; LEAF_MAX]);
-    let all = leaf.ids_into(&mut all);
+/// Adds those that stay.
+fn keep(all: &[u32], since: &[u16], stay: &Mask, left: &mut SetBuilder) {
+    let (mut ids, mut days) = ([0; LEAF_MAX], [0; LEAF_MAX]);
     let mut kept = 0;
     for at in mask::places(stay) {
         ids[kept] = all[at];
-        days[kept] = leaf.days()[at];
+        days[kept] = since[at];
         kept += 1;
     }
     left.extend(&ids[..kept], &days[..kept]);

@@ -9,6 +9,7 @@ use crate::account::DAY_MS;
 use crate::choose::{Choice, Parted};
 use crate::filter::normalised;
 use crate::kept::Kept;
+use crate::set::LEAF_MAX;
 use crate::taken::{FilteredOut, Taken};
 use crate::{AccountNo, Day, Filter, FilterId, FilterOutcome, FilterRefusal, FollowerSet, UndoOutcome};
 
@@ -38,7 +39,7 @@ impl Engine {
         let shared = &self.shared;
         let choice = Choice::new(&filter, &shared.attributes);
         let Parted { removed, taken, left } =
-            choice.part(&before, |leaf, taken| shared.all_follow(leaf, taken, -1));
+            choice.part(&before, |ids, taken| shared.all_follow(ids, taken, -1));
         assert_eq!(removed.checked_add(left.len()), Some(before.len()), "a filter loses nobody");
         let armed = filter.leave_at.is_none_or(|target| before.len() >= target);
         let taken = if removed > 0 {
@@ -86,7 +87,10 @@ impl Engine {
         self.sets.publish_shared(target.0, after);
         self.recorder.end(&self.shared.lists);
         match kept.taken.leaves() {
-            Some(leaves) => leaves.for_each(|(leaf, who)| self.shared.all_follow(leaf, who, 1)),
+            Some(leaves) => {
+                let mut ids = [0; LEAF_MAX];
+                leaves.for_each(|(leaf, who)| self.shared.all_follow(leaf.ids_into(&mut ids), who, 1));
+            }
             None => kept.taken.for_each(|id, _| self.shared.follows(id, 1)),
         }
         UndoOutcome::Restored { restored, count }

@@ -26,6 +26,9 @@ const NODE_MAX: usize = 128;
 /// A node with fewer is joined to its neighbour when it is rewritten anyway.
 const NODE_MIN: usize = 32;
 
+/// How many leaves ahead memory is asked for when all are read.
+const AHEAD: usize = 2;
+
 /// The followers of one account at one moment; never changes once seen.
 #[derive(Debug, Clone, Default)]
 pub struct FollowerSet {
@@ -158,8 +161,13 @@ impl FollowerSet {
         self.leaves().flat_map(Leaf::iter).map(|(id, day)| (AccountNo(id), Day(day)))
     }
 
+    /// Every leaf by ascending account number, for who reads all of each.
+    pub(crate) fn leaves_ahead(&self) -> impl Iterator<Item = &Leaf> + '_ {
+        ahead(self.leaves())
+    }
+
     /// Every leaf by ascending account number.
-    pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> + '_ {
+    pub(crate) fn leaves(&self) -> impl DoubleEndedIterator<Item = &Leaf> + '_ {
         let (small, nodes) = match &self.body {
             Body::Empty => (None, &[] as &[Arc<Node>]),
             Body::Small(leaf) => (Some(leaf), &[] as &[Arc<Node>]),
@@ -202,6 +210,18 @@ impl FollowerSet {
         };
         leaves + levels + size_of::<FollowerSet>() + 16
     }
+}
+
+/// The same leaves. Each is asked for while those before it are looked at.
+pub(crate) fn ahead<'a>(mut leaves: impl Iterator<Item = &'a Leaf>) -> impl Iterator<Item = &'a Leaf> {
+    let mut next = move || leaves.next().inspect(|leaf| leaf.soon());
+    let mut soon: [Option<&Leaf>; AHEAD] = std::array::from_fn(|_| next());
+    std::iter::from_fn(move || {
+        let leaf = soon[0]?;
+        soon.rotate_left(1);
+        soon[AHEAD - 1] = next();
+        Some(leaf)
+    })
 }
 
 fn node_is_sound(node: &Node) -> bool {

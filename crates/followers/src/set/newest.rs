@@ -114,7 +114,7 @@ impl FollowerSet {
         // The day of `below` itself does not count: some of it rank above.
         let mut left = many;
         let mut counts = vec![0u32; usize::from(newest) + 1];
-        for leaf in self.leaves() {
+        for leaf in self.leaves_ahead() {
             for day in leaf.days() {
                 if let Some(count) = counts.get_mut(usize::from(*day)) {
                     *count += 1;
