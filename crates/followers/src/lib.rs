@@ -21,7 +21,7 @@ mod kept;
 mod limits;
 mod page;
 mod pins;
-mod prefetch;
+pub mod prefetch;
 mod reader;
 mod saved;
 mod set;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use followers::prefetch;
 
 use crate::ids::AccountKey;
 
@@ -153,36 +154,40 @@ impl Directory {
 
     /// Looks up many ids at once; [`UNKNOWN`] for those never seen.
     ///
-    /// Nearly every look-up waits for memory twice. Done step by step over a good many ids, the waits overlap: first all
-    /// slots, then all ids they point to, then the comparisons.
+    /// Nearly every look-up waits for memory twice. Done step by step over a good many ids, the waits overlap: all slots
+    /// are asked for, then all ids they point to, then comes the comparison.
     pub(crate) fn find_all(&self, keys: &[AccountKey<'_>], found: &mut Vec<u32>) {
         const AT_ONCE: usize = 64;
         found.clear();
         let index = self.index.load();
         let mask = index.slots.len() - 1;
         let slot_at = |at: usize| index.slots.get(at & mask).map_or(0, |slot| slot.load(Ordering::Acquire));
-        let (mut hashes, mut slots) = ([0; AT_ONCE], [0; AT_ONCE]);
+        let mut hashes = [0; AT_ONCE];
         for keys in keys.chunks(AT_ONCE) {
-            for ((key, hash), slot) in keys.iter().zip(&mut hashes).zip(&mut slots) {
+            for (key, hash) in keys.iter().zip(&mut hashes) {
                 *hash = self::hash(*key);
-                *slot = slot_at(*hash as usize);
+                if let Some(slot) = index.slots.get(*hash as usize & mask) {
+                    prefetch::soon(slot);
+                }
             }
             let from = found.len();
-            for (hash, first) in hashes.iter().zip(slots).take(keys.len()) {
-                let (mut at, mut slot) = (*hash as usize, first);
+            for hash in hashes.iter().take(keys.len()) {
+                let mut at = *hash as usize;
+                let mut slot = slot_at(at);
                 while slot != 0 && slot >> 32 != hash >> 32 {
                     at += 1;
                     slot = slot_at(at);
                 }
-                found.push((slot as u32).wrapping_sub(1));
+                let no = (slot as u32).wrapping_sub(1);
+                if let Some(cell) = self.cell(no) {
+                    prefetch::soon(cell);
+                }
+                found.push(no);
             }
             let found = found.get_mut(from..).unwrap_or_default();
-            for (no, stored) in found.iter().zip(&mut slots) {
-                *stored = if *no == UNKNOWN { 0 } else { self.stored(*no) };
-            }
-            for (((key, hash), no), stored) in keys.iter().zip(hashes).zip(found).zip(slots) {
+            for ((key, hash), no) in keys.iter().zip(hashes).zip(found) {
                 let same = match key {
-                    AccountKey::Number(number) => stored == *number && number & TEXT == 0,
+                    AccountKey::Number(number) => self.stored(*no) == *number && number & TEXT == 0,
                     AccountKey::Text(_) => false,
                 };
                 // Texts, and the rare number whose 32 bits of hash belong to another, are looked up one by one.
@@ -207,12 +212,12 @@ impl Directory {
 
     #[inline]
     fn stored(&self, no: u32) -> u64 {
-        match self.ids.get((no >> CHUNK_BITS) as usize) {
-            Some(chunk) => {
-                chunk.get(no as usize & (CHUNK - 1)).map_or(0, |cell| cell.load(Ordering::Relaxed))
-            }
-            None => 0,
-        }
+        self.cell(no).map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn cell(&self, no: u32) -> Option<&AtomicU64> {
+        self.ids.get((no >> CHUNK_BITS) as usize)?.get(no as usize & (CHUNK - 1))
     }
 
     fn text(&self, stored: u64) -> Option<&str> {
