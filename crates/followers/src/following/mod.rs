@@ -38,6 +38,14 @@ const BLOCKS_MAX: usize = if cfg!(test) { 64 } else { 1024 };
 const JOIN_MIN: u64 = if cfg!(test) { 1 << 10 } else { 1 << 20 };
 const JOIN_SHARE: u64 = 64;
 
+/// With so many edges sorted one after the other without a pause, or a share of what is listed, the lists are given up as
+/// well: building them anew when the load is over is less work, and a load needs the processors.
+const BURST_MIN: u64 = if cfg!(test) { 1 << 12 } else { 1 << 20 };
+const BURST_SHARE: u64 = 4;
+
+/// Lists are built only while fewer edges come between two calls.
+const CALM: u64 = 1 << 14;
+
 /// Looks at the writer before giving up for now.
 const LOOKS_MAX: u32 = 10_000;
 
@@ -54,6 +62,8 @@ pub(crate) struct Following {
     begun: AtomicU64,
     /// Odd while a command runs that may add edges.
     writing: AtomicU64,
+    /// Edges that were added since the start, recorded or not.
+    inserted: AtomicU64,
     wanted: AtomicBool,
     tending: Mutex<Tending>,
 }
@@ -62,6 +72,10 @@ pub(crate) struct Following {
 #[derive(Debug, Default)]
 struct Tending {
     idle: u64,
+    /// Edges sorted since a call had nothing to do.
+    burst: u64,
+    /// Edges that had been added at the last call.
+    inserted: u64,
 }
 
 impl Default for Following {
@@ -71,6 +85,7 @@ impl Default for Following {
             recording: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             writing: AtomicU64::new(0),
+            inserted: AtomicU64::new(0),
             wanted: AtomicBool::new(true),
             tending: Mutex::default(),
         }
@@ -81,6 +96,7 @@ impl Default for Following {
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     recording: u64,
+    inserted: u64,
     block: Option<Arc<Block>>,
     len: usize,
 }
@@ -103,6 +119,7 @@ impl Recorder {
     /// `follower` follows `followee` from here on; to be called before the command is over.
     #[inline]
     pub(crate) fn inserted(&mut self, following: &Following, followee: u32, follower: u32) {
+        self.inserted += 1;
         let Some(block) = &self.block else { return };
         block.put(self.len, follower, followee);
         self.len += 1;
@@ -120,6 +137,7 @@ impl Recorder {
 
     /// The command is over: readers see all of it.
     pub(crate) fn end(&mut self, following: &Following) {
+        following.inserted.store(self.inserted, Ordering::Relaxed);
         following.writing.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -133,6 +151,7 @@ impl Recorder {
         self.len = 0;
         self.block = Some(block);
         if waiting > BLOCKS_MAX {
+            following.wanted.store(false, Ordering::Relaxed);
             following.give_up(self.recording);
             self.recording = 0;
             self.block = None;
@@ -154,7 +173,6 @@ impl Following {
     }
 
     fn give_up(&self, number: u64) {
-        self.wanted.store(false, Ordering::Relaxed);
         if self.recording.compare_exchange(number, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.lists.store(None);
         }
@@ -192,8 +210,10 @@ impl Following {
     pub(crate) fn tend(&self, shared: &Shared) -> bool {
         let Ok(mut tending) = self.tending.try_lock() else { return false };
         let lists = self.lists.load_full();
+        let inserted = self.inserted.load(Ordering::Relaxed);
+        let came = inserted - std::mem::replace(&mut tending.inserted, inserted);
         match lists {
-            None if self.wanted.load(Ordering::Relaxed) => self.begin_lists(shared),
+            None if self.wanted.load(Ordering::Relaxed) && came < CALM => self.begin_lists(shared),
             None => false,
             Some(lists) if !lists.ready => self.rebuild(&lists, shared),
             Some(lists) => self.tidy(&lists, shared, &mut tending),
@@ -234,10 +254,18 @@ impl Following {
     }
 
     fn tidy(&self, lists: &Lists, shared: &Shared, tending: &mut Tending) -> bool {
-        if lists.blocks.len() > 1 || !lists.restored.is_empty() {
+        let full = lists.blocks.len().saturating_sub(1) as u64;
+        if full > 0 || !lists.restored.is_empty() {
+            tending.burst += full * BLOCK as u64;
+            if tending.burst > BURST_MIN.max(lists.groups.edges() / BURST_SHARE) {
+                tending.burst = 0;
+                self.give_up(lists.generation);
+                return false;
+            }
             self.sort(lists);
             return true;
         }
+        tending.burst = 0;
         let waiting: u64 = lists.runs.iter().map(|run| run.len() as u64).sum();
         let joins = waiting >= JOIN_MIN.max(lists.groups.edges() / JOIN_SHARE);
         if joins {

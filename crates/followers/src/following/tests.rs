@@ -142,6 +142,31 @@ fn lists_nobody_tends_are_given_up_and_built_again_when_asked_for() {
 }
 
 #[test]
+fn a_load_gives_the_lists_up_until_it_is_over() {
+    let mut engine = engine();
+    let reader = engine.reader();
+    while reader.tend_following() {}
+    let mut given_up = false;
+    for part in 0..40u32 {
+        let follow = |nth: u32| Edge {
+            followee: AccountNo(nth % 40),
+            follower: AccountNo(40 + part * 10 + nth / 40),
+            op: Op::Backfill,
+            version: 0,
+        };
+        for batch in 0..4 {
+            apply(&mut engine, &(batch * 100..(batch + 1) * 100).map(follow).collect::<Vec<_>>());
+        }
+        reader.tend_following();
+        given_up |= !reader.following_is_ready();
+    }
+    assert!(given_up, "many edges came without a pause");
+    reader.tend_following();
+    while reader.tend_following() {}
+    assert_lists_are_the_sets(&engine);
+}
+
+#[test]
 fn pages_are_newest_first_and_lose_nobody() {
     let mut engine = engine();
     let reader = engine.reader();
