@@ -93,6 +93,22 @@ impl Horizon {
         }
     }
 
+    /// Remembers the stamp if nothing as new is remembered; says what was.
+    #[inline]
+    pub(crate) fn raise(&mut self, key: u64, stamp: Stamp) -> Option<Stamp> {
+        let hash = hash(key);
+        let shard = &mut self.shards[shard_of(hash)];
+        let Some(there) = shard.find_mut(key, hash) else {
+            self.put(key, stamp);
+            return None;
+        };
+        let before = Some(*there).filter(|there| there.version() >= self.floor);
+        if before.is_none_or(|before| before < stamp) {
+            *there = stamp;
+        }
+        before
+    }
+
     pub(crate) fn put(&mut self, key: u64, stamp: Stamp) {
         debug_assert_ne!(key, 0);
         let hash = hash(key);
@@ -126,12 +142,22 @@ impl Horizon {
 impl Shard {
     #[inline]
     fn find(&self, key: u64, hash: u64) -> Option<Stamp> {
+        self.place(key, hash).map(|at| self.slots[at].1)
+    }
+
+    #[inline]
+    fn find_mut(&mut self, key: u64, hash: u64) -> Option<&mut Stamp> {
+        self.place(key, hash).map(|at| &mut self.slots[at].1)
+    }
+
+    #[inline]
+    fn place(&self, key: u64, hash: u64) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
         loop {
-            let (found, stamp) = self.slots[at];
+            let found = self.slots[at].0;
             if found == key {
-                return Some(stamp);
+                return Some(at);
             }
             if found == 0 {
                 return None;

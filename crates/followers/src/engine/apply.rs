@@ -96,8 +96,8 @@ impl Engine {
         let outcomes = &mut outcomes[first..];
         self.admit(batch, outcomes, &mut room.events);
         by_edge(&mut room.events, &mut room.dealt);
-        self.look_up(&room.events, &mut room.stamps);
         group(&room.events, &mut room.groups);
+        self.look_up(batch, &mut room);
         let groups = std::mem::take(&mut room.groups);
         for (at, group) in groups.iter().enumerate() {
             self.prepare(&groups, at, &room.events);
@@ -112,21 +112,35 @@ impl Engine {
         self.recorder.end(&self.shared.lists);
     }
 
-    /// Fetches what the horizon knows of each edge.
+    /// Fetches what the horizon remembers of each edge, and has it remember the only event of an edge if that is newer.
     ///
-    /// All lookups come before any use: they miss the cache, and only misses that do not wait for each other overlap.
-    /// No use changes what another one looks up: edges do not influence each other.
-    fn look_up(&self, events: &[Event], stamps: &mut Vec<Option<Stamp>>) {
+    /// All lookups come before any use: they miss the cache, and only misses that are asked for beforehand overlap. No
+    /// use changes what another one looks up: edges do not influence each other.
+    fn look_up(&mut self, batch: &[Edge], room: &mut Room) {
+        let Room { events, groups, stamps, .. } = room;
         stamps.clear();
-        if self.horizon.is_empty() {
+        if self.horizon.is_empty() && events.iter().all(|event| event.kind == Kind::Old) {
             return;
         }
-        for (at, event) in events.iter().enumerate() {
-            if let Some(later) = events.get(at + AHEAD) {
-                self.horizon.soon(later.key);
+        for group in &*groups {
+            let plain = self.is_plain(group.followee);
+            for at in group.from as usize..group.until as usize {
+                let event = events[at];
+                if let Some(later) = events.get(at + AHEAD) {
+                    self.horizon.soon(later.key);
+                }
+                stamps.push(if plain && is_alone(events, at) && event.kind != Kind::Old {
+                    self.horizon.raise(event.key, claimed(event, batch))
+                } else {
+                    self.horizon.get(event.key)
+                });
             }
-            stamps.push(self.horizon.get(event.key));
         }
+    }
+
+    /// Whether events of the account win or lose by the horizon alone: there are neither filters nor removals.
+    fn is_plain(&self, followee: u32) -> bool {
+        self.removed.is_empty() && self.kept.of(followee).is_empty()
     }
 
     /// Asks for what the next accounts will need.
@@ -187,8 +201,7 @@ impl Engine {
         room.claims.clear();
         room.places.clear();
         room.taken.clear();
-        // Without filters and removals an event wins or loses by the horizon alone.
-        let plain = self.kept.of(followee).is_empty() && self.removed.is_empty();
+        let plain = self.is_plain(followee);
         if plain
             && room.stamps.is_empty()
             && self.import(followee, &room.events[events.clone()], outcomes, touched)
@@ -254,7 +267,7 @@ impl Engine {
     /// Lists what the only event of an edge asks for, if it wins.
     #[inline]
     fn claim(
-        &mut self,
+        &self,
         event: Event,
         stamp: Option<Stamp>,
         batch: &[Edge],
@@ -269,18 +282,15 @@ impl Engine {
                 return;
             }
             Kind::Old => Asks::NotBefore(event.day),
+            // The horizon remembers it already, if it wins.
             Kind::Follow | Kind::Unfollow => {
-                let version = batch[place].version;
-                let is_unfollow = event.kind == Kind::Unfollow;
-                let claim = if is_unfollow { Stamp::unfollow(version) } else { Stamp::follow(version) };
                 if let Some(stamp) = stamp
-                    && let Some(lost) = lost(claim, stamp)
+                    && let Some(lost) = lost(claimed(event, batch), stamp)
                 {
                     outcomes[place] = lost;
                     return;
                 }
-                self.horizon.put(event.key, claim);
-                if is_unfollow { Asks::Gone } else { Asks::Since(event.day) }
+                if event.kind == Kind::Unfollow { Asks::Gone } else { Asks::Since(event.day) }
             }
         };
         room.claims.push(Claim { id: edge_of(event.key).1, asks, was: None });
@@ -357,6 +367,21 @@ impl Engine {
         }
         anybody
     }
+}
+
+/// Whether the event at that place is the only one of its edge.
+#[inline]
+fn is_alone(events: &[Event], at: usize) -> bool {
+    let key = events[at].key;
+    let before = at.checked_sub(1).and_then(|before| events.get(before));
+    [before, events.get(at + 1)].into_iter().flatten().all(|other| other.key != key)
+}
+
+/// What the horizon would remember of a recent event.
+#[inline]
+fn claimed(event: Event, batch: &[Edge]) -> Stamp {
+    let version = batch[event.place as usize].version;
+    if event.kind == Kind::Unfollow { Stamp::unfollow(version) } else { Stamp::follow(version) }
 }
 
 /// What becomes of an event that is not newer than what is remembered of its edge.
