@@ -37,6 +37,16 @@ impl Column {
         }
     }
 
+    /// Asks for the number of an account to be read soon.
+    #[inline]
+    pub(crate) fn soon(&self, no: u32) {
+        if let Some(chunk) = self.chunks.get((no >> CHUNK_BITS) as usize)
+            && let Some(cell) = chunk.get(no as usize & (CHUNK - 1))
+        {
+            prefetch::soon(cell);
+        }
+    }
+
     /// Single writer.
     pub(crate) fn set(&self, no: u32, value: u32) {
         let at = (no >> CHUNK_BITS) as usize;
@@ -90,6 +100,14 @@ struct Index {
 impl Index {
     fn new(slots: usize) -> Self {
         Self { slots: (0..slots).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Asks for the slot where a look for that hash begins.
+    #[inline]
+    fn soon(&self, hash: u64) {
+        if let Some(slot) = self.slots.get(hash as usize & (self.slots.len() - 1)) {
+            prefetch::soon(slot);
+        }
     }
 
     fn put(&self, hash: u64, no: u32) {
@@ -152,6 +170,12 @@ impl Directory {
         None
     }
 
+    /// Asks for what a look-up of the id reads first.
+    #[inline]
+    pub(crate) fn soon(&self, key: AccountKey<'_>) {
+        self.index.load().soon(hash(key));
+    }
+
     /// Looks up many ids at once; [`UNKNOWN`] for those never seen.
     ///
     /// Nearly every look-up waits for memory twice. Done step by step over a good many ids, the waits overlap: all slots
@@ -166,9 +190,7 @@ impl Directory {
         for keys in keys.chunks(AT_ONCE) {
             for (key, hash) in keys.iter().zip(&mut hashes) {
                 *hash = self::hash(*key);
-                if let Some(slot) = index.slots.get(*hash as usize & mask) {
-                    prefetch::soon(slot);
-                }
+                index.soon(*hash);
             }
             let from = found.len();
             for hash in hashes.iter().take(keys.len()) {
@@ -371,10 +393,18 @@ impl Directory {
     }
 
     fn rebuild(&self, slots: usize) {
+        const AT_ONCE: u32 = 64;
         let index = Index::new(slots);
-        for no in 0..self.len() {
-            if let Some(key) = self.name(no) {
-                index.put(hash(key), no);
+        let mut hashes = Vec::with_capacity(AT_ONCE as usize);
+        for first in (0..self.len()).step_by(AT_ONCE as usize) {
+            let numbers = first..self.len().min(first.saturating_add(AT_ONCE));
+            hashes.clear();
+            for hash in numbers.clone().filter_map(|no| self.name(no)).map(hash) {
+                index.soon(hash);
+                hashes.push(hash);
+            }
+            for (no, hash) in numbers.zip(&hashes) {
+                index.put(*hash, no);
             }
         }
         self.index.store(Arc::new(index));

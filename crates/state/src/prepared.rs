@@ -70,19 +70,30 @@ impl Prepared {
         let len = batch.len() as usize;
         let mut prepared = Self { edges: Vec::with_capacity(len), unseen: Vec::new(), ids: Vec::new() };
         let mut keys: Vec<AccountKey<'_>> = Vec::with_capacity(2 * BLOCK);
-        let mut begins: Vec<u32> = Vec::with_capacity(BLOCK);
+        // For each event of the block: where it begins, and the places of its accounts among the keys.
+        let mut begins: Vec<(u32, usize, usize)> = Vec::with_capacity(BLOCK);
         let mut found: Vec<u32> = Vec::with_capacity(2 * BLOCK);
         let mut events = batch.events();
         loop {
             keys.clear();
             begins.clear();
             let first = prepared.edges.len();
+            let mut last = None;
             for place in (first as u32..).take(BLOCK) {
                 // A batch has fewer bytes than a record, and those are counted in 32 bits.
                 let begin = (batch.bytes().len() - events.left()) as u32;
                 let Some(event) = events.next() else { break };
-                begins.push(begin);
-                keys.extend([event.followee, event.follower]);
+                // Large loads come sorted by followed account.
+                let followee = match last {
+                    Some((key, at)) if key == event.followee => at,
+                    _ => {
+                        keys.push(event.followee);
+                        keys.len() - 1
+                    }
+                };
+                last = Some((event.followee, followee));
+                begins.push((begin, followee, keys.len()));
+                keys.push(event.follower);
                 if let Some(id) = event.id {
                     prepared.ids.push(EventId { place, id: crate::hash::hash128(id), body: body(&event) });
                 }
@@ -94,15 +105,14 @@ impl Prepared {
                 return prepared;
             }
             directory.find_all(&keys, &mut found);
+            let number = |at: usize| AccountNo(found.get(at).copied().unwrap_or(UNKNOWN));
             let edges = prepared.edges.get_mut(first..).unwrap_or_default();
-            for (((edge, numbers), begin), place) in
-                edges.iter_mut().zip(found.chunks_exact(2)).zip(&begins).zip(first as u32..)
+            for ((edge, (begin, followee, follower)), place) in
+                edges.iter_mut().zip(&begins).zip(first as u32..)
             {
-                if let [followee, follower] = numbers {
-                    (edge.followee, edge.follower) = (AccountNo(*followee), AccountNo(*follower));
-                    if *followee == UNKNOWN || *follower == UNKNOWN {
-                        prepared.unseen.push(Unseen { place, at: *begin });
-                    }
+                (edge.followee, edge.follower) = (number(*followee), number(*follower));
+                if edge.followee.0 == UNKNOWN || edge.follower.0 == UNKNOWN {
+                    prepared.unseen.push(Unseen { place, at: *begin });
                 }
             }
         }

@@ -8,14 +8,17 @@ use std::sync::atomic::Ordering;
 use followers::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
 use crate::dead_letters::DeadLetter;
-use crate::directory::UNKNOWN;
+use crate::directory::{Directory, UNKNOWN};
 use crate::edge_batch::EdgeBatch;
 use crate::event_ids::SeenId;
 use crate::history::Cause;
 use crate::ids::AccountKey;
 use crate::outcome::{Done, ItemOutcome};
 use crate::platform::{Context, Platform, Scratch, Tallies};
-use crate::prepared::{EventId, Prepared};
+use crate::prepared::{EventId, Prepared, Unseen};
+
+/// How many events or accounts ahead memory is asked for.
+const AHEAD: usize = 16;
 
 /// Applies a batch: the same result as one event after another.
 pub(crate) fn apply(
@@ -77,12 +80,24 @@ fn admit(
     platform: &mut Platform,
     ctx: &Context<'_>,
 ) {
+    let keys_of = |unseen: &Unseen| {
+        let event = batch.event_at(unseen.at)?;
+        Some((event.followee, event.follower))
+    };
     let mut unseen = prepared.unseen.iter().peekable();
+    let mut coming = prepared.unseen.iter();
+    let mut ask = |directory: &Directory, many: usize| {
+        for (followee, follower) in coming.by_ref().take(many).filter_map(keys_of) {
+            directory.soon(followee);
+            directory.soon(follower);
+        }
+    };
+    ask(&platform.shared.directory, AHEAD);
     let mut ids = prepared.ids.iter().peekable();
     for (place, edge) in (0..).zip(&prepared.edges) {
         let keys = unseen.next_if(|unseen| unseen.place == place).and_then(|unseen| {
-            let event = batch.event_at(unseen.at)?;
-            Some((event.followee, event.follower))
+            ask(&platform.shared.directory, 1);
+            keys_of(unseen)
         });
         let id = ids.next_if(|id| id.place == place);
         match admit_one(*edge, keys, id, platform, ctx) {
@@ -188,7 +203,10 @@ pub(super) fn keep_history(
     ctx: &Context<'_>,
 ) {
     let mut kept: Vec<Sums> = Vec::new();
-    for change in touched {
+    for (at, change) in touched.iter().enumerate() {
+        if let Some(later) = touched.get(at + AHEAD) {
+            platform.shared.slot_of.soon(later.account.0);
+        }
         if platform.levels.crossed(change.before, change.after) {
             platform.moved.insert(change.account.0);
         }

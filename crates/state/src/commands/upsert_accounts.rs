@@ -13,6 +13,9 @@ use crate::ids::{AccountId, Code, PlatformId};
 use crate::outcome::{Done, ItemOutcome, Refusal};
 use crate::platform::{Context, Platform};
 
+/// How many items ahead memory is asked for.
+const AHEAD: usize = 16;
+
 /// Fields of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpsertAccounts {
@@ -211,13 +214,16 @@ pub(crate) fn items<T>(
     if items.len() > ctx.limits.items_max as usize {
         return Err(Refusal::TooManyItems { max: ctx.limits.items_max });
     }
-    let outcomes: Vec<ItemOutcome> = items
-        .iter()
-        .map(|item| match platform.present_or_new(account(item), ctx.limits) {
+    let mut outcomes = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        if let Some(later) = items.get(at + AHEAD) {
+            platform.shared.directory.soon(account(later).key());
+        }
+        outcomes.push(match platform.present_or_new(account(item), ctx.limits) {
             Ok(no) => apply(item, no, platform, ctx),
             Err(Refusal::AlreadyLeft) => ItemOutcome::AccountHasLeft,
             Err(_) => ItemOutcome::TooManyAccounts,
-        })
-        .collect();
+        });
+    }
     Ok((Done::of_items(&outcomes), outcomes))
 }
