@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::suite::{Follow, Peer, Reader};
+use crate::suite::{Follow, Peer, Reader, by_account};
 
 pub struct Fjall {
     database: Database,
@@ -39,8 +39,8 @@ impl Peer for Fjall {
         "fjall 3, cache 1 GB, SyncData a batch, bulk load by sorted ingestion".into()
     }
 
-    fn load(&mut self, follows: &mut [Follow]) -> anyhow::Result<()> {
-        follows.sort_unstable();
+    fn load(&mut self, follows: &mut Vec<Follow>) -> anyhow::Result<()> {
+        by_account(follows);
         let mut ingestion = self.edges.start_ingestion()?;
         for follow in follows.iter() {
             ingestion.write(edge(follow.followee, follow.follower), value(follow))?;

@@ -136,7 +136,7 @@ impl Peer for Postgres {
         format!("PostgreSQL {}, {settings}; binary COPY, then the primary key", self.version)
     }
 
-    fn load(&mut self, follows: &mut [Follow]) -> anyhow::Result<()> {
+    fn load(&mut self, follows: &mut Vec<Follow>) -> anyhow::Result<()> {
         let client = self.client()?;
         let mut copy = client.copy_in("COPY follows FROM STDIN WITH (FORMAT binary)")?;
         let mut bytes = Vec::with_capacity(1 << 20);

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use workloads::{CUT_DAY, Protocol, requests_a_second};
 
 use crate::process::{Running, free_address, wait_for};
-use crate::suite::{Follow, Peer, Suite};
+use crate::suite::{Follow, Peer, Suite, by_account};
 
 /// Members of one command of a load.
 const MEMBERS: usize = 1_000;
@@ -124,8 +124,8 @@ impl Redis {
         self.order(&["CONFIG", "SET", "appendfsync", mode])
     }
 
-    fn load(&mut self, follows: &mut [Follow]) -> anyhow::Result<()> {
-        follows.sort_unstable();
+    fn load(&mut self, follows: &mut Vec<Follow>) -> anyhow::Result<()> {
+        by_account(follows);
         let (mut out, mut commands, mut expected) = (Vec::new(), 0, 0);
         let mut added = 0;
         for of_one in follows.chunk_by(|one, next| one.followee == next.followee) {
@@ -223,7 +223,7 @@ macro_rules! peer {
                 self.0.note()
             }
 
-            fn load(&mut self, follows: &mut [Follow]) -> anyhow::Result<()> {
+            fn load(&mut self, follows: &mut Vec<Follow>) -> anyhow::Result<()> {
                 self.0.order(&["CONFIG", "SET", "appendfsync", $load_as])?;
                 self.0.load(follows)
             }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use workloads::CUT_DAY;
 
 use crate::process::copy;
-use crate::suite::{Follow, Peer, Reader};
+use crate::suite::{Follow, Peer, Reader, by_account};
 
 const SETTINGS: &str =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1000000; PRAGMA temp_store=MEMORY;";
@@ -55,8 +55,8 @@ impl Peer for Sqlite {
         format!("SQLite {}, WAL, synchronous=FULL, cache 1 GB, without rowid", rusqlite::version())
     }
 
-    fn load(&mut self, follows: &mut [Follow]) -> anyhow::Result<()> {
-        follows.sort_unstable();
+    fn load(&mut self, follows: &mut Vec<Follow>) -> anyhow::Result<()> {
+        by_account(follows);
         let transaction = self.connection()?.transaction()?;
         {
             let mut insert = transaction.prepare("INSERT INTO follows VALUES(?,?,?,?)")?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde_json::json;
-use workloads::{CUT_DAY, Graph, Random, Sizes, Times, external, slices};
+use workloads::{CUT_DAY, Graph, Random, Sizes, Times, external, slices, sort_by_u64};
 
 const READERS: u64 = 2;
 
@@ -30,6 +30,11 @@ pub struct Follow {
     pub flags: u8,
 }
 
+/// Sorts by followed account, then by follower, as every client does before it loads.
+pub fn by_account(follows: &mut Vec<Follow>) {
+    sort_by_u64(follows, |follow| u64::from(follow.followee) << 32 | u64::from(follow.follower));
+}
+
 /// Something that keeps follows, counts them exactly, and refuses to count one twice.
 pub trait Peer: Sized {
     /// The works it is measured on.
@@ -40,7 +45,7 @@ pub trait Peer: Sized {
     /// Version and settings.
     fn note(&self) -> String;
     /// Loads everything, with counts, durable at the end. The clock runs.
-    fn load(&mut self, follows: &mut [Follow]) -> anyhow::Result<()>;
+    fn load(&mut self, follows: &mut Vec<Follow>) -> anyhow::Result<()>;
     /// New follows and their counts in one transaction, durable as the settings say; gives how many were new.
     fn commit(&mut self, follows: &[Follow]) -> anyhow::Result<u64>;
     /// Removes who meets the criterion among the followers of the account, with its count, durable; gives how many.

@@ -8,6 +8,7 @@
 //! | `graph.rs` | one account with millions of followers, a background by the degree law, events to come |
 //! | `law.rs` | how many followers accounts have |
 //! | `client.rs` | many connections that send one request after the other |
+//! | `sort.rs` | what a client does before a bulk load |
 //! | `times.rs` | medians, percentiles, rates of slices |
 //! | `machine.rs` | what the machine is, and what others do on it meanwhile |
 
@@ -16,6 +17,7 @@ mod graph;
 mod law;
 mod machine;
 mod random;
+mod sort;
 mod times;
 
 pub use client::{Protocol, requests_a_second};
@@ -23,4 +25,5 @@ pub use graph::{CUT_DAY, Edge, FLAGS, Graph, LawEdges, Sizes, external};
 pub use law::degrees;
 pub use machine::{Facts, Meanwhile, folder_bytes, resident_bytes};
 pub use random::{Random, mix};
+pub use sort::sort_by_u64;
 pub use times::{Times, slices};

@@ -25,6 +25,7 @@ pub(crate) fn grow(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<Row>> {
         let graph = Graph::new(Sizes::mixed(size));
         let bed = filled(folder, &graph)?;
         let took = bed.load(&graph)?;
+        bed.settle()?;
         let rate = f64::from(size) / took.as_secs_f64();
         rows.push(at(Row::more(rate, format!("edges/s, load of {}", millions(size)))));
         let mut rates = stream::rates(&bed, &mut stream::Source::new(&graph), 10_000, 1, plan)?;
@@ -37,6 +38,7 @@ pub(crate) fn grow(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<Row>> {
         let graph = Graph::new(Sizes::one_account(size));
         let bed = filled(folder, &graph)?;
         bed.load(&graph)?;
+        bed.settle()?;
         let mut times = filter::timed(&bed, &graph, ROUNDS.min(plan.rounds))?;
         let unit = format!("ms p50, filter of {} followers", millions(size));
         rows.push(at(Row::less(times.median() * 1e3, unit)));

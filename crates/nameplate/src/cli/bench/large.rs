@@ -1,8 +1,9 @@
 //! `memory`, `snapshot`, `restart`: a store of 200 million edges by the degree law, ten for each account.
 //!
 //! It is filled, and later opened, in processes of their own, so that what they hold in memory is what the store needs.
-//! The resident set is looked at three times: empty, with the accounts registered, with the edges loaded. The first
-//! step is what accounts cost, the second what edges cost.
+//! The resident set is looked at three times: empty, with the accounts registered, with the edges loaded and listed. The
+//! first step is what accounts cost, the second what edges cost on both sides; what the lists of followed accounts say
+//! they hold is taken off for the follower side.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,11 +13,11 @@ use anyhow::{Context, ensure};
 use pipeline::Clock;
 use serde_json::{Value, json};
 use state::{EdgeBatchBuilder, Op};
-use workloads::{Edge, LawEdges, Random, Times, folder_bytes, resident_bytes};
+use workloads::{Edge, LawEdges, Random, Times, external, folder_bytes, resident_bytes};
 
 use super::Plan;
 use super::row::Row;
-use super::store::{Bed, Feed, config, key, platform, settle};
+use super::store::{Bed, DAY_MS, Feed, config, key, platform, settle};
 use crate::cli::{out, out_json};
 use crate::wiring;
 
@@ -50,11 +51,13 @@ impl Large {
     /// `memory`.
     pub(crate) fn memory(&self) -> Vec<Row> {
         let (edges, accounts) = (self.figure("edges"), self.figure("accounts"));
-        let follower_side = self.figure("loaded") - self.figure("registered");
+        let following_side = self.figure("following");
+        let follower_side = self.figure("loaded") - self.figure("registered") - following_side;
         let account_side = self.figure("registered") - self.figure("empty");
         vec![
             Row::less(follower_side / edges, "B/edge, follower side"),
-            Row::less(account_side / accounts, "B/account, records and following side"),
+            Row::less(following_side / edges, "B/edge, following side"),
+            Row::less(account_side / accounts, "B/account, records"),
             Row::less(self.figure("loaded") / edges, "B/edge, the whole process"),
         ]
     }
@@ -119,15 +122,20 @@ pub(crate) fn fill(folder: &Path, edges_wanted: u64) -> anyhow::Result<()> {
     bed.register(law.accounts(), |account| workloads::mix(u64::from(account)) as u8 & workloads::FLAGS)?;
     let (registered, _) = resident();
     let mut feed = Feed::new(&bed, "filling a large store", edges_wanted);
-    law.each(|edge, day| feed.push(Op::Backfill, edge, i64::from(day) * 86_400_000))?;
+    law.each(|edge, day| {
+        let (followee, follower) = (external(edge.followee), external(edge.follower));
+        feed.push(Op::Backfill, followee, follower, i64::from(day) * DAY_MS)
+    })?;
     let edges = feed.finish()?;
+    bed.settle()?;
     let (loaded, loaded_anonymous) = resident();
+    let following = bed.read()?.followers().following_heap_bytes();
     let started = Instant::now();
     bed.handle().snapshot_and_wait()?;
     let snapshot_s = started.elapsed().as_secs_f64();
     let report = json!({
         "edges": edges, "accounts": law.accounts(), "empty": empty, "registered": registered,
-        "loaded": loaded, "loaded_anonymous": loaded_anonymous, "snapshot_s": snapshot_s,
+        "loaded": loaded, "following": following, "loaded_anonymous": loaded_anonymous, "snapshot_s": snapshot_s,
         "snapshot": folder_bytes(&folder.join("snapshots")),
     });
     bed.store.pipeline.close();

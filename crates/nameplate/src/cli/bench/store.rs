@@ -13,7 +13,7 @@ use state::{
     AccountId, AccountKey, Actor, Command, Done, EdgeBatchBuilder, Label, Millis, Op, PlatformId,
     PlatformRead, Role, Roles,
 };
-use workloads::{Edge, Graph, external};
+use workloads::{Edge, Graph, external, sort_by_u64};
 
 use crate::cli::submit;
 use crate::config::Config;
@@ -24,6 +24,9 @@ use crate::wiring::{self, Store};
 const BATCH: u32 = 100_000;
 /// Commands on their way at once.
 const IN_FLIGHT_MAX: usize = 4;
+pub(crate) const DAY_MS: i64 = 86_400_000;
+/// Building the lists of followed accounts takes some seconds for each hundred million edges.
+const LISTS_WAIT: Duration = Duration::from_secs(600);
 /// Accounts of one command.
 const ACCOUNTS: u32 = 50_000;
 
@@ -108,12 +111,16 @@ impl Bed {
         Ok(())
     }
 
-    /// Loads all edges of a graph and says how long it took, from the edges in memory until all are durable and visible.
+    /// Loads all edges of a graph and says how long it took, from the edges in memory, in an order without meaning, until
+    /// all are durable and visible. The client sorts them by account first, as the peers' clients do.
     pub(crate) fn load(&self, graph: &Graph) -> anyhow::Result<Duration> {
+        let mut edges: Vec<Export> = graph.edges().iter().map(|edge| Export::of(*edge, graph)).collect();
         let mut feed = Feed::new(self, "loading", u64::from(graph.sizes().edges()));
         let started = Instant::now();
-        for edge in graph.edges() {
-            feed.push(Op::Backfill, *edge, graph.at_ms(*edge))?;
+        sort_by_u64(&mut edges, |edge| u64::from(edge.followee) << 32 | u64::from(edge.follower));
+        for edge in &edges {
+            let at_ms = i64::from(edge.day) * DAY_MS;
+            feed.push(Op::Backfill, edge.followee, edge.follower, at_ms)?;
         }
         let accepted = feed.finish()?;
         let took = started.elapsed();
@@ -123,9 +130,34 @@ impl Bed {
         Ok(took)
     }
 
+    /// Waits until the lists of followed accounts are built, so that building them is in nobody's time.
+    pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        let read = self.read()?;
+        let started = Instant::now();
+        while !read.followers().following_is_ready() {
+            ensure!(started.elapsed() < LISTS_WAIT, "the lists of followed accounts are not built");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// Followers of an account now.
     pub(crate) fn count(&self, account: u32) -> anyhow::Result<u32> {
         Ok(self.read()?.account(key(account)).map_or(0, |account| account.count()))
+    }
+}
+
+/// An edge as a platform exports it: external ids, and the day.
+#[derive(Clone, Copy)]
+struct Export {
+    followee: u32,
+    follower: u32,
+    day: u16,
+}
+
+impl Export {
+    fn of(edge: Edge, graph: &Graph) -> Self {
+        Self { followee: external(edge.followee), follower: external(edge.follower), day: graph.day(edge) }
     }
 }
 
@@ -156,8 +188,10 @@ impl Feed {
         }
     }
 
-    pub(crate) fn push(&mut self, op: Op, edge: Edge, at_ms: i64) -> anyhow::Result<()> {
-        self.batch.push_keys(op, key(edge.followee), key(edge.follower), at_ms, None)?;
+    /// Adds an edge of external ids.
+    pub(crate) fn push(&mut self, op: Op, followee: u32, follower: u32, at_ms: i64) -> anyhow::Result<()> {
+        let (followee, follower) = (u64::from(followee), u64::from(follower));
+        self.batch.push_keys(op, AccountKey::Number(followee), AccountKey::Number(follower), at_ms, None)?;
         if self.batch.len() == BATCH {
             self.flush()?;
         }

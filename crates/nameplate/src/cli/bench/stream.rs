@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use pipeline::Clock;
-use state::{Command, EdgeBatchBuilder, Op};
+use state::{AccountKey, Command, EdgeBatchBuilder, Op};
 use workloads::{Edge, Graph};
 
 use super::Plan;
@@ -41,21 +41,26 @@ impl<'a> Source<'a> {
         self.next
     }
 
-    fn take(&mut self) -> Edge {
-        self.next += 1;
-        self.graph.stream(self.next - 1)
+    /// The next events. Drawing them takes longer than applying them, so it is done before the clock runs.
+    fn take(&mut self, events: u64) -> Vec<Follow> {
+        let first = self.next;
+        self.next += events;
+        let keys = |edge: Edge| (key(edge.followee), key(edge.follower));
+        (first..self.next).map(|nth| keys(self.graph.stream(nth))).collect()
     }
+}
 
-    /// The next `events` events, followed now.
-    pub(crate) fn batch(&mut self, bed: &Bed, events: u32) -> anyhow::Result<Command> {
-        let now = Clock::System.now_ms();
-        let mut batch = EdgeBatchBuilder::with_capacity(bed.platform.clone(), events as usize);
-        for _ in 0..events {
-            let edge = self.take();
-            batch.push_keys(Op::Follow, key(edge.followee), key(edge.follower), now, None)?;
-        }
-        Ok(Command::Edges(batch.build()))
+/// A followed account and its new follower.
+type Follow = (AccountKey<'static>, AccountKey<'static>);
+
+/// These events as one command, followed now.
+fn command(bed: &Bed, events: &[Follow]) -> anyhow::Result<Command> {
+    let now = Clock::System.now_ms();
+    let mut batch = EdgeBatchBuilder::with_capacity(bed.platform.clone(), events.len());
+    for (followee, follower) in events {
+        batch.push_keys(Op::Follow, *followee, *follower, now, None)?;
     }
+    Ok(Command::Edges(batch.build()))
 }
 
 /// Rates of slices with this many commits on their way.
@@ -76,9 +81,10 @@ pub(crate) fn rates(
     let commits = (slice / u64::from(size)).max(1);
     let mut rates = Vec::with_capacity(plan.slices);
     for _ in 0..plan.slices {
+        let slice = events.take(commits * u64::from(size));
         let started = Instant::now();
-        for _ in 0..commits {
-            waiting.push_back(handle.submit_patiently(events.batch(bed, size)?)?);
+        for events in slice.chunks(size as usize) {
+            waiting.push_back(handle.submit_patiently(command(bed, events)?)?);
             settle(&mut waiting, in_flight - 1)?;
         }
         rates.push((commits * u64::from(size)) as f64 / started.elapsed().as_secs_f64());
