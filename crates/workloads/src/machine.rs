@@ -155,13 +155,9 @@ fn own_seconds() -> f64 {
     let mut spent: HashMap<u32, f64> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The name in brackets may hold anything; what follows the last bracket is numbers.
-        let Some((_, rest)) = stat.rsplit_once(')') else { continue };
-        let words: Vec<&str> = rest.split_whitespace().collect();
-        let number = |place: usize| words.get(place).and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0);
-        parents.insert(id, number(1) as u32);
-        spent.insert(id, [11, 12, 13, 14].into_iter().map(number).sum::<f64>() / TICKS_A_SECOND);
+        let Some(stat) = stat(id) else { continue };
+        parents.insert(id, stat.parent);
+        spent.insert(id, (stat.own + stat.ended) / TICKS_A_SECOND);
     }
     let own = std::process::id();
     let is_own = |id: u32| {
@@ -178,6 +174,30 @@ fn own_seconds() -> f64 {
         false
     };
     spent.iter().filter(|(id, _)| is_own(**id)).map(|(_, seconds)| seconds).sum()
+}
+
+/// Processor seconds that a process has spent so far; `None` when there is none of that id.
+#[must_use]
+pub fn process_seconds(id: u32) -> Option<f64> {
+    stat(id).map(|stat| stat.own / TICKS_A_SECOND)
+}
+
+/// What the kernel counts of a process.
+struct Stat {
+    parent: u32,
+    /// Ticks of its own threads.
+    own: f64,
+    /// Ticks of those below it that have ended and were waited for.
+    ended: f64,
+}
+
+fn stat(id: u32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name in brackets may hold anything; what follows the last bracket is numbers.
+    let (_, rest) = text.rsplit_once(')')?;
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let number = |place: usize| words.get(place).and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0);
+    Some(Stat { parent: number(1) as u32, own: number(11) + number(12), ended: number(13) + number(14) })
 }
 
 /// Bytes of this process in memory: all, and those that lie in no file.

@@ -1,7 +1,8 @@
 //! `stream_10k_http`, `single_http`: the same events over HTTP, from a client on the same cores.
 //!
 //! The server is `nameplate serve` in a process of its own. What a single event costs is compared with a server of the
-//! same framework that reads the same request and answers with the same bytes, and does nothing else.
+//! same framework that reads the same request and answers with the same bytes, and does nothing else. Beside rates stands
+//! the processor time that the server spent: on a machine that others use as well, it says more than a rate does.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,7 +19,7 @@ use axum::http::header::CONTENT_TYPE;
 use pipeline::Clock;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use workloads::{Graph, Protocol, external, requests_a_second};
+use workloads::{Graph, Protocol, external, process_seconds, requests_a_second};
 
 use super::row::Row;
 use super::stream::median;
@@ -27,6 +28,8 @@ use super::{Closed, Plan};
 const BODY_EVENTS: u64 = 10_000;
 const SENDERS: usize = 4;
 const CONNECTIONS: usize = 64;
+/// Turns of a slice: what else the machine does changes within a second.
+const TURNS_A_SLICE: u32 = 4;
 /// Every answer must say that nothing was refused.
 const NOTHING_REFUSED: Protocol = Protocol::Http(b"\"refused\":0");
 
@@ -144,11 +147,16 @@ pub(crate) fn stream(
 ) -> anyhow::Result<Vec<Row>> {
     let slices = (plan.slices, plan.slice * 2);
     let to = (server.address, server.token.as_str());
-    let mut rates = ingest(to, graph, next, (SENDERS, BODY_EVENTS), slices)?;
-    Ok(vec![Row::more(median(&mut rates) * BODY_EVENTS as f64, "events/s")])
+    let mut spent = Spent::default();
+    let mut rates =
+        spent.of(server.child.id(), next, || ingest(to, graph, next, (SENDERS, BODY_EVENTS), slices))?;
+    Ok(vec![
+        Row::more(median(&mut rates) * BODY_EVENTS as f64, "events/s"),
+        Row::less(spent.us(), "us of the server's processors, an event"),
+    ])
 }
 
-/// `single_http`: in turns with the bare server, so that whatever else the machine does falls on both.
+/// `single_http`: in short turns with the bare server, so that whatever else the machine does falls on both.
 pub(crate) fn single(
     server: &Server,
     graph: &Arc<Graph>,
@@ -163,29 +171,72 @@ pub(crate) fn single(
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let rates = (|| {
-        let mut address = String::new();
-        let stdout = bare.stdout.take().context("the bare server has no standard output")?;
-        BufReader::new(stdout).read_line(&mut address)?;
-        let bare: SocketAddr = address.trim().parse()?;
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        let unused = Arc::new(AtomicU64::new(0));
-        for _ in 0..plan.slices {
-            let slice = (1, plan.slice);
-            let to = (server.address, server.token.as_str());
-            ours.extend(ingest(to, graph, next, (CONNECTIONS, 1), slice)?);
-            let to = (bare, server.token.as_str());
-            theirs.extend(ingest(to, graph, &unused, (CONNECTIONS, 1), slice)?);
-        }
-        anyhow::Ok((median(&mut ours), median(&mut theirs)))
-    })();
+    let rows = in_turns(server, &mut bare, graph, next, plan);
     // Both can only fail when it has gone already.
     let _ = bare.kill();
     let _ = bare.wait();
-    let (ours, theirs) = rates?;
-    let mut row = Row::more(ours, "requests/s");
-    row.peers.push(("bare reply".into(), theirs));
-    Ok(vec![row])
+    rows
+}
+
+fn in_turns(
+    server: &Server,
+    bare: &mut Child,
+    graph: &Arc<Graph>,
+    next: &Arc<AtomicU64>,
+    plan: &Plan,
+) -> anyhow::Result<Vec<Row>> {
+    let mut address = String::new();
+    let stdout = bare.stdout.take().context("the bare server has no standard output")?;
+    BufReader::new(stdout).read_line(&mut address)?;
+    let token = server.token.as_str();
+    let bare_to = (address.trim().parse()?, token);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut our_time, mut their_time) = (Spent::default(), Spent::default());
+    let unused = Arc::new(AtomicU64::new(0));
+    let turn = (1, plan.slice / TURNS_A_SLICE);
+    for _ in 0..plan.slices * TURNS_A_SLICE as usize {
+        let to = (server.address, token);
+        ours.extend(
+            our_time.of(server.child.id(), next, || ingest(to, graph, next, (CONNECTIONS, 1), turn))?,
+        );
+        theirs.extend(
+            their_time.of(bare.id(), &unused, || ingest(bare_to, graph, &unused, (CONNECTIONS, 1), turn))?,
+        );
+    }
+    let mut rate = Row::more(median(&mut ours), "requests/s");
+    rate.peers.push(("bare reply".into(), median(&mut theirs)));
+    let mut time = Row::less(our_time.us(), "us of the server's processors, a request");
+    time.peers.push(("bare reply".into(), their_time.us()));
+    Ok(vec![rate, time])
+}
+
+/// Processor time of a server, and on how many events it was spent.
+#[derive(Default)]
+struct Spent {
+    seconds: f64,
+    events: u64,
+}
+
+impl Spent {
+    /// Adds what the process spends while `work` takes events by `next`.
+    fn of<T>(
+        &mut self,
+        process: u32,
+        next: &AtomicU64,
+        work: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let look = || process_seconds(process).context("the server has ended");
+        let (seconds, events) = (look()?, next.load(Ordering::Relaxed));
+        let done = work()?;
+        self.seconds += look()? - seconds;
+        self.events += next.load(Ordering::Relaxed) - events;
+        Ok(done)
+    }
+
+    /// Microseconds an event.
+    fn us(&self) -> f64 {
+        self.seconds * 1e6 / self.events.max(1) as f64
+    }
 }
 
 /// The body of an answer to one event.
