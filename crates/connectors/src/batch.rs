@@ -1,6 +1,6 @@
 //! Events of one command and the lines they came from.
 
-use state::{AccountKey, EdgeBatch, EdgeBatchBuilder, Op, PlatformId};
+use state::{EdgeBatch, EdgeBatchBuilder, EdgeEvent, PlatformId};
 
 use crate::refusal::{Refusals, Why, of_event};
 
@@ -24,10 +24,16 @@ pub(crate) struct Collecting {
 
 impl Collecting {
     pub(crate) fn new(platform: &PlatformId, events_max: u32) -> Self {
+        Self::with_room(platform, events_max, 0)
+    }
+
+    /// For as many events as are expected, up to `events_max`.
+    pub(crate) fn with_room(platform: &PlatformId, events_max: u32, expected: usize) -> Self {
         let events_max = events_max.clamp(1, state::EVENTS_MAX) as usize;
+        let expected = expected.min(events_max);
         Self {
-            edges: EdgeBatchBuilder::new(platform.clone()),
-            lines: Vec::new(),
+            edges: EdgeBatchBuilder::with_capacity(platform.clone(), expected),
+            lines: Vec::with_capacity(expected),
             refused: Refusals::default(),
             events_max,
         }
@@ -37,16 +43,9 @@ impl Collecting {
         self.lines.len() >= self.events_max || self.edges.is_full()
     }
 
-    pub(crate) fn push(
-        &mut self,
-        line: u64,
-        op: Op,
-        account: AccountKey<'_>,
-        follower: AccountKey<'_>,
-        at: i64,
-        id: Option<&[u8]>,
-    ) {
-        match self.edges.push_keys(op, account, follower, at, id) {
+    pub(crate) fn push(&mut self, line: u64, event: &EdgeEvent<'_>) {
+        let EdgeEvent { op, followee, follower, at, id } = *event;
+        match self.edges.push_keys(op, followee, follower, at, id) {
             Ok(()) => self.lines.push(line),
             Err(refusal) => self.refuse(line, of_event(refusal)),
         }

@@ -5,7 +5,7 @@
 //! arrival would lose its order against the same event sent again.
 
 use memchr::memchr;
-use state::{Op, PlatformId};
+use state::{EdgeEvent, Op, PlatformId};
 
 use crate::batch::{Batch, Collecting};
 use crate::json::{Fields, Place, Value};
@@ -14,6 +14,9 @@ use crate::when;
 
 /// Longest line in bytes; a line of our own making is below 300.
 pub const LINE_BYTES_MAX: usize = 4096;
+
+/// The shortest lines that programs write are longer.
+const EVENT_BYTES_MIN: usize = 48;
 
 /// Walks the lines of a body that is already here and decompressed; see `compression::decoded` for the limit.
 #[derive(Debug)]
@@ -35,15 +38,26 @@ impl<'a> Events<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let mut batch = Collecting::new(platform, events_max);
+        let events_at_most = self.rest.len() / EVENT_BYTES_MIN + 1;
+        let mut batch = Collecting::with_room(platform, events_max, events_at_most);
         while !batch.is_full()
             && let Some(line) = self.next_line()
         {
-            if let Err(why) = event(line, self.line, &mut batch) {
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            if let Err(why) = read(line, |event| batch.push(self.line, event)) {
                 batch.refuse(self.line, why);
             }
         }
         Some(batch.finish())
+    }
+
+    /// Lines walked so far, with the empty ones.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.line
     }
 
     fn next_line(&mut self) -> Option<&'a [u8]> {
@@ -58,11 +72,23 @@ impl<'a> Events<'a> {
     }
 }
 
-fn event(line: &[u8], number: u64, batch: &mut Collecting) -> Result<(), Why> {
-    let line = line.trim_ascii();
-    if line.is_empty() {
-        return Ok(());
+/// The event of a body that has just one line with something in it, and the number of that line, if it is a good one.
+pub fn single<R>(body: &[u8], then: impl FnOnce(u64, &EdgeEvent<'_>) -> R) -> Option<R> {
+    let mut events = Events::new(body);
+    let line = loop {
+        let line = events.next_line()?.trim_ascii();
+        if !line.is_empty() {
+            break line;
+        }
+    };
+    if !events.rest.trim_ascii().is_empty() {
+        return None;
     }
+    read(line, |event| then(events.line, event)).ok()
+}
+
+/// Reads a line that is not empty.
+fn read<R>(line: &[u8], then: impl FnOnce(&EdgeEvent<'_>) -> R) -> Result<R, Why> {
     if line.len() > LINE_BYTES_MAX {
         return Err(Why::LineIsTooLong);
     }
@@ -74,7 +100,7 @@ fn event(line: &[u8], number: u64, batch: &mut Collecting) -> Result<(), Why> {
         _ => return Err(Why::TypeIsUnknown),
     };
     let follower = fields.need(Column::Follower)?.account(Column::Follower)?;
-    let account = fields.need(Column::Account)?.account(Column::Account)?;
+    let followee = fields.need(Column::Account)?.account(Column::Account)?;
     let at = match fields.need(Column::At)? {
         Value::Number(number) => i64::try_from(*number).ok(),
         Value::Text(text) => when::rfc3339(text),
@@ -90,8 +116,7 @@ fn event(line: &[u8], number: u64, batch: &mut Collecting) -> Result<(), Why> {
         Some(Value::Other) => return Err(Why::FieldHasAnotherKind(Column::Id)),
     };
     // An event that follows itself goes on: the machine refuses and counts it like every other refusal of a command.
-    batch.push(number, op, account, follower, at, id);
-    Ok(())
+    Ok(then(&EdgeEvent { op, followee, follower, at, id }))
 }
 
 fn place(name: &str) -> Place {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memchr;
-use state::{AccountKey, Op, PlatformId};
+use state::{AccountKey, EdgeEvent, Op, PlatformId};
 
 use self::columns::Layout;
 pub use self::columns::{Columns, ColumnsError, Header, HeaderError};
@@ -542,7 +542,7 @@ fn push(
     if account == follower {
         return Err(Why::AccountCannotFollowItself);
     }
-    batch.push(line, Op::Backfill, account, follower, at, None);
+    batch.push(line, &EdgeEvent { op: Op::Backfill, followee: account, follower, at, id: None });
     Ok(())
 }
 
