@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 use storage::CommandLog;
 
@@ -21,6 +22,8 @@ pub(crate) struct Group {
     pub(crate) bytes: usize,
     /// Position of the last one, once they are durable.
     pub(crate) last: u64,
+    /// How long making them durable took.
+    pub(crate) took: Duration,
 }
 
 impl Group {
@@ -132,10 +135,12 @@ impl Appender {
 fn append(log: &mut dyn CommandLog, mut group: Group) -> Result<Group, Failed> {
     let records: Vec<&[u8]> = group.commands.iter().map(|submitted| submitted.record.as_slice()).collect();
     crash::here(CrashPoint::BeforeAppend);
+    let started = Instant::now();
     match log.append(&records) {
         Ok(last) => {
             crash::here(CrashPoint::AfterAppend);
             group.last = last;
+            group.took = started.elapsed();
             Ok(group)
         }
         Err(error) => Err((Arc::from(error.to_string()), group)),

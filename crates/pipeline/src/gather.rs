@@ -1,8 +1,9 @@
 //! Single events of many callers, put into the log as one command.
 //!
 //! The first event of a gathering goes into the queue as a place; whoever comes while that place waits for its turn joins it.
-//! So a gathering is as large as a sync is long, and nobody waits for it to fill. Its callers are woken by one of them: a
-//! task that runs can wake its neighbours for less than the writer can.
+//! When its turn comes and most of the callers who were there lately are still on their way, the writer waits for them, no
+//! longer than a sync takes: otherwise the first to come back would go alone and the others wait for two syncs. Callers
+//! are woken by one of them: a task that runs can wake its neighbours for less than the writer can.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,7 +18,14 @@ use crate::error::SubmitError;
 /// Gatherings that still take events, one a platform.
 #[derive(Default)]
 pub(crate) struct Gathering {
-    open: Mutex<VecDeque<Open>>,
+    all: Mutex<All>,
+}
+
+#[derive(Default)]
+struct All {
+    open: VecDeque<Open>,
+    /// How many events in them the writer waits for; `None` while it does not.
+    goal: Option<usize>,
 }
 
 struct Open {
@@ -62,6 +70,8 @@ pub struct EventTicket {
 pub(crate) enum Joined {
     /// To a gathering whose place in the queue is taken.
     Waiting(EventTicket),
+    /// The same, and the writer waited for just this many.
+    Enough(EventTicket),
     /// To a new one, for which a place must be taken.
     First(EventTicket, Waiters),
 }
@@ -75,33 +85,72 @@ impl Gathering {
         events_max: u32,
     ) -> Result<Joined, EventRefusal> {
         let EdgeEvent { op, followee, follower, at, id } = *event;
-        let mut open = self.lock();
-        let waiting = open.iter_mut().rev().find(|open| open.events.platform() == platform);
-        if let Some(waiting) = waiting.filter(|waiting| waiting.events.len() < events_max)
-            && let Some(ticket) = waiting.group.join()
-        {
-            // Refused, it would leave a place without an event; its caller promised that it is not.
-            waiting.events.push_keys(op, followee, follower, at, id)?;
-            return Ok(Joined::Waiting(ticket));
+        let push = |events: &mut EdgeBatchBuilder| events.push_keys(op, followee, follower, at, id);
+        let mut all = self.lock();
+        let joined = all.open.iter_mut().rev().find(|open| open.events.platform() == platform);
+        if let Some(joined) = joined.filter(|open| open.events.len() < events_max && !open.events.is_full()) {
+            push(&mut joined.events)?;
+            // None has got its answer while it is open; if one had, the event would go with nobody to hear of it.
+            if let Some(ticket) = joined.group.join() {
+                return Ok(if all.reaches_the_goal() {
+                    Joined::Enough(ticket)
+                } else {
+                    Joined::Waiting(ticket)
+                });
+            }
         }
         let mut events = EdgeBatchBuilder::with_capacity(platform.clone(), 64);
-        events.push_keys(op, followee, follower, at, id)?;
+        push(&mut events)?;
         let group: Arc<Group> = Arc::default();
         group.lock().wakers.push(None);
-        open.push_back(Open { events, group: Arc::clone(&group) });
+        all.open.push_back(Open { events, group: Arc::clone(&group) });
+        // Its place in the queue wakes the writer anyway.
+        all.reaches_the_goal();
         Ok(Joined::First(EventTicket { group: Arc::clone(&group), place: 0 }, Waiters(group)))
     }
 
     /// Closes a gathering: its command, if it is still open.
     pub(crate) fn close(&self, waiters: &Waiters) -> Option<Command> {
-        let mut open = self.lock();
-        let at = open.iter().position(|open| Arc::ptr_eq(&open.group, &waiters.0))?;
-        open.remove(at).map(|open| Command::Edges(open.events.build()))
+        let mut all = self.lock();
+        let at = all.open.iter().position(|open| Arc::ptr_eq(&open.group, &waiters.0))?;
+        all.open.remove(at).map(|open| Command::Edges(open.events.build()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Open>> {
+    /// Events that wait now.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().waiting()
+    }
+
+    /// Has it told when that many events wait; `false` when they do already.
+    pub(crate) fn expect(&self, goal: usize) -> bool {
+        let mut all = self.lock();
+        all.goal = (all.waiting() < goal).then_some(goal);
+        all.goal.is_some()
+    }
+
+    /// Nobody need be told any more.
+    pub(crate) fn expect_no_more(&self) {
+        self.lock().goal = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
         // Nothing panics while it is held, and each statement leaves it sound.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    fn waiting(&self) -> usize {
+        self.open.iter().map(|open| open.events.len() as usize).sum()
+    }
+
+    /// Whether the event that just came is the last that the writer waits for.
+    fn reaches_the_goal(&mut self) -> bool {
+        let reached = self.goal.is_some_and(|goal| self.waiting() >= goal);
+        if reached {
+            self.goal = None;
+        }
+        reached
     }
 }
 
@@ -266,6 +315,23 @@ mod tests {
             let answer = EventAnswer { position: 9, result: Ok(item) };
             assert_eq!(poll(&mut ticket, &Arc::default()), Poll::Ready(Ok(answer)));
         }
+    }
+
+    #[test]
+    fn the_writer_is_told_once_when_enough_wait() {
+        let (gathering, waiters, _tickets) = three();
+        assert_eq!(gathering.waiting(), 3);
+        assert!(!gathering.expect(3), "so many wait already");
+        assert!(gathering.expect(5));
+        let join = |follower| gathering.join(&demo(), &event(follower), 9);
+        assert!(matches!(join(5), Ok(Joined::Waiting(_))));
+        assert!(matches!(join(6), Ok(Joined::Enough(_))));
+        assert!(matches!(join(7), Ok(Joined::Waiting(_))));
+        assert!(gathering.expect(8));
+        gathering.expect_no_more();
+        assert!(matches!(gathering.join(&demo(), &event(8), 9), Ok(Joined::Waiting(_))));
+        assert!(gathering.close(&waiters).is_some());
+        assert_eq!(gathering.waiting(), 0);
     }
 
     #[test]

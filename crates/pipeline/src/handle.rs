@@ -19,6 +19,10 @@ use crate::forget::Pending;
 use crate::gather::{EventTicket, Gathering, Joined, Waiters};
 use crate::record;
 
+/// Pauses between two tries to find room in the queue, the first one and the longest.
+const PAUSE_MIN: Duration = Duration::from_micros(200);
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
 /// Gives commands to the pipeline and reads what came of them. Clones are the same handle.
 #[derive(Clone)]
 pub struct Handle {
@@ -50,6 +54,8 @@ pub(crate) enum Message {
     Command(Submitted),
     /// The place of single events that are gathered until it is reached.
     Gathered(Waiters),
+    /// As many single events wait as the writer waited for.
+    Enough,
     /// Save a snapshot now and say where.
     Snapshot(oneshot::Sender<Result<u64, SubmitError>>),
     /// The snapshot that was being saved is over.
@@ -157,34 +163,38 @@ impl Handle {
         self.shared.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
         match message {
             Message::Command(submitted) => Err(Box::new((error, submitted))),
-            Message::Gathered(_) | Message::Snapshot(_) | Message::Saved | Message::Stop => Ok(()),
+            // Only a command was sent.
+            _ => Ok(()),
         }
     }
 
     /// Puts one event into the queue, together with those that others put there at about the same time. The ticket
-    /// resolves once it is durable, applied and visible.
+    /// resolves once it is durable, applied and visible; there is none for an event that no batch takes.
     ///
     /// # Errors
     /// `Busy` when the queue is full, or `Stopped`; in each case nothing happened.
-    ///
-    /// # Panics
-    /// Never for an event that came out of a batch; an account or time that no batch takes is a bug of the caller.
     pub fn submit_event(
         &self,
         platform: &PlatformId,
         event: &EdgeEvent<'_>,
-    ) -> Result<EventTicket, SubmitError> {
+    ) -> Result<Option<EventTicket>, SubmitError> {
         if self.shared.stopped.get().is_some() {
             return Err(self.shared.why_stopped());
         }
-        let joined = self.shared.gathering.join(platform, event, self.shared.gathered_events_max);
-        #[expect(clippy::expect_used, reason = "the caller's promise, see above")]
-        let (ticket, waiters) = match joined.expect("an event of a batch fits into another") {
-            Joined::Waiting(ticket) => return Ok(ticket),
+        let Ok(joined) = self.shared.gathering.join(platform, event, self.shared.gathered_events_max) else {
+            return Ok(None);
+        };
+        let (ticket, waiters) = match joined {
+            Joined::Waiting(ticket) => return Ok(Some(ticket)),
+            Joined::Enough(ticket) => {
+                // On a full queue the writer has enough to do anyway.
+                let _ = self.shared.commands.try_send(Message::Enough);
+                return Ok(Some(ticket));
+            }
             Joined::First(ticket, waiters) => (ticket, waiters),
         };
         let (error, message) = match self.shared.commands.try_send(Message::Gathered(waiters)) {
-            Ok(()) => return Ok(ticket),
+            Ok(()) => return Ok(Some(ticket)),
             Err(TrySendError::Full(message)) => (SubmitError::Busy, message),
             Err(TrySendError::Disconnected(message)) => (self.shared.why_stopped(), message),
         };
@@ -209,20 +219,43 @@ impl Handle {
     /// # Errors
     /// `TooLarge` or `Stopped`.
     pub fn submit_patiently(&self, command: Command) -> Result<Ticket, SubmitError> {
-        let mut pause = Duration::from_micros(200);
+        let mut pause = PAUSE_MIN;
         let (mut submitted, ticket) = self.prepare(command)?;
         loop {
-            match self.offer(submitted) {
-                Ok(()) => return Ok(ticket),
-                Err(refused) => match *refused {
-                    (SubmitError::Busy, back) => {
-                        submitted = back;
-                        std::thread::sleep(pause);
-                        pause = (pause * 2).min(Duration::from_millis(20));
-                    }
-                    (error, _) => return Err(error),
-                },
-            }
+            submitted = match self.offer_again(submitted)? {
+                None => return Ok(ticket),
+                Some(back) => back,
+            };
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Submits, waiting while the queue is full, at most about as long as `patience`.
+    ///
+    /// # Errors
+    /// `Busy` after that, `TooLarge` or `Stopped`; in each case nothing happened.
+    pub async fn submit_within(&self, patience: Duration, command: Command) -> Result<Ticket, SubmitError> {
+        let (mut submitted, ticket) = self.prepare(command)?;
+        let (mut pause, mut waited) = (PAUSE_MIN, Duration::ZERO);
+        loop {
+            submitted = match self.offer_again(submitted)? {
+                None => return Ok(ticket),
+                Some(_) if waited >= patience => return Err(SubmitError::Busy),
+                Some(back) => back,
+            };
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Puts it into the queue, or gives it back while that is full.
+    fn offer_again(&self, submitted: Submitted) -> Result<Option<Submitted>, SubmitError> {
+        match self.offer(submitted).map_err(|refused| *refused) {
+            Ok(()) => Ok(None),
+            Err((SubmitError::Busy, back)) => Ok(Some(back)),
+            Err((error, _)) => Err(error),
         }
     }
 

@@ -124,6 +124,8 @@ impl Pipeline {
             applied,
             forgetter,
             since_snapshot: recovered.since_snapshot,
+            callers: 0,
+            sync_took: Duration::ZERO,
         };
         let tender = following_lists.then(|| Tender::start(shared.reader.clone())).transpose()?;
         let thread = std::thread::Builder::new()

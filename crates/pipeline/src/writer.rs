@@ -38,6 +38,10 @@ pub(crate) struct Writer {
     pub(crate) waiting: Vec<SnapshotReply>,
     /// Who asked since it was begun, and waits for the next one.
     pub(crate) waiting_next: Vec<SnapshotReply>,
+    /// Callers of single events that were there when the last of them were answered.
+    pub(crate) callers: usize,
+    /// How long the last append took.
+    pub(crate) sync_took: Duration,
 }
 
 /// What was logged since the last snapshot.
@@ -52,6 +56,8 @@ pub(crate) type SnapshotReply = oneshot::Sender<Result<u64, SubmitError>>;
 /// A durable group below this many bytes is applied before anything else is looked at: handing the next append to
 /// another thread takes longer than that.
 const OVERLAP_BYTES_MIN: usize = 16 * 1024;
+/// Longest wait for callers of single events who were there lately.
+const GATHER_WAIT_MAX: Duration = Duration::from_millis(2);
 
 /// What one turn of the loop has to do.
 #[derive(Default)]
@@ -126,6 +132,11 @@ impl Writer {
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match first {
+            Ok(message @ Message::Gathered(_)) if wait => {
+                let meanwhile = self.let_gather(inbox);
+                batch.take(message, &self.shared);
+                meanwhile.into_iter().for_each(|message| batch.take(message, &self.shared));
+            }
             Ok(message) => batch.take(message, &self.shared),
             Err(RecvTimeoutError::Timeout) => return batch,
             Err(RecvTimeoutError::Disconnected) => batch.stop = true,
@@ -143,6 +154,27 @@ impl Writer {
         batch
     }
 
+    /// Waits until most of the callers who were there lately have their event here, no longer than a sync takes and not
+    /// when there is something else to do. Gives the messages that came meanwhile.
+    fn let_gather(&self, inbox: &Receiver<Message>) -> Vec<Message> {
+        let mut meanwhile = Vec::new();
+        // A few who are slow or gone are not waited for.
+        let goal = self.callers - self.callers / 8;
+        if !self.shared.gathering.expect(goal) {
+            return meanwhile;
+        }
+        let until = Instant::now() + self.sync_took.min(GATHER_WAIT_MAX);
+        while let Ok(message) = inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let another_gathering = matches!(message, Message::Gathered(_));
+            meanwhile.push(message);
+            if !another_gathering || self.shared.gathering.waiting() >= goal {
+                break;
+            }
+        }
+        self.shared.gathering.expect_no_more();
+        meanwhile
+    }
+
     /// Stamps and appends with one sync; on the other thread if there is something to do meanwhile.
     fn begin_append(&mut self, mut commands: Vec<Submitted>, bytes: usize, meanwhile: bool) -> Appending {
         if commands.is_empty() {
@@ -155,7 +187,7 @@ impl Writer {
         self.since_snapshot.entries += commands.len() as u64;
         self.since_snapshot.bytes +=
             commands.iter().map(|submitted| submitted.record.len() as u64).sum::<u64>();
-        self.log.begin(Group { at_ms, commands, bytes, last: 0 }, meanwhile)
+        self.log.begin(Group { at_ms, commands, bytes, ..Group::default() }, meanwhile)
     }
 
     /// Applies what is durable, shows it to readers and answers.
@@ -163,7 +195,8 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        let Group { at_ms, commands, last, .. } = group;
+        let Group { at_ms, commands, last, took, .. } = group;
+        self.sync_took = took;
         let first = self.machine.position() + 1;
         assert_eq!(last + 1, first + commands.len() as u64, "the log's positions have a gap");
 
@@ -178,6 +211,15 @@ impl Writer {
             self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).extend(effects);
         }
         self.applied.send_replace(last);
+
+        let gathered: usize = answers
+            .iter()
+            .filter(|(reply, ..)| matches!(reply, Reply::Many(_)))
+            .map(|(_, outcome, _)| outcome.items.len())
+            .sum();
+        if gathered > 0 {
+            self.callers = gathered + self.shared.gathering.waiting();
+        }
 
         crash::here(CrashPoint::BeforeReply);
         for (reply, outcome, forget) in answers {
@@ -216,7 +258,7 @@ impl Writer {
                 Message::Snapshot(reply) => {
                     let _ = reply.send(Err(self.shared.why_stopped()));
                 }
-                Message::Saved | Message::Stop => {}
+                Message::Enough | Message::Saved | Message::Stop => {}
             }
         }
     }
@@ -284,8 +326,8 @@ impl Batch {
                 self.commands.push(submitted);
             }
             Message::Snapshot(reply) => self.snapshots.push(reply),
-            // It woke the writer, which looks anyway.
-            Message::Saved => {}
+            // They woke the writer, which looks anyway.
+            Message::Enough | Message::Saved => {}
             Message::Stop => self.stop = true,
         }
     }

@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Bytes, HttpBody};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
@@ -74,7 +74,7 @@ pub(crate) struct Accepts {
 /// Reads a whole body, or says why not. The content type is checked before a byte is read.
 pub(crate) async fn take(
     headers: &HeaderMap,
-    body: Body,
+    body: impl HttpBody<Data = Bytes>,
     accepts: Accepts,
     pool: &Pool,
 ) -> Result<Taken, Problem> {
@@ -101,10 +101,12 @@ pub(crate) async fn take(
 }
 
 async fn collect(
-    mut body: Body,
+    body: impl HttpBody<Data = Bytes>,
     bytes_max: usize,
     pool: &Pool,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Problem> {
+    let mut body = std::pin::pin!(body);
+    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     let mut held = None;
     let mut first = Bytes::new();
     let mut rest: Vec<u8> = Vec::new();
@@ -127,7 +129,11 @@ async fn collect(
             first = data;
         } else {
             if rest.is_empty() {
+                // What was announced is not always sent: room for all of it is made once a quarter is there.
                 rest.extend_from_slice(&first);
+            }
+            if let Some(all) = announced.filter(|all| rest.capacity() < *all && *all / 4 <= length) {
+                rest.reserve_exact(all - rest.len());
             }
             rest.extend_from_slice(&data);
         }
@@ -288,6 +294,8 @@ fn zstd_window(frame: &[u8]) -> Option<u64> {
 mod tests {
     use std::io::Write;
     use std::time::Duration;
+
+    use axum::body::Body;
 
     use super::*;
 

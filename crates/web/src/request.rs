@@ -1,7 +1,5 @@
 //! Steps that most handlers share: ids from the path, bodies, minimum positions, submitting, answering.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
@@ -261,9 +259,4 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Problem::broken("a blocking task ended early"))
-}
-
-/// A pause that grows while the queue is full: at most `tries` times.
-pub(crate) async fn pause(attempt: u32) {
-    tokio::time::sleep(Duration::from_micros(200 << attempt.min(7))).await;
 }

@@ -6,16 +6,17 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use connectors::ingest::{Events, LINE_BYTES_MAX};
+use connectors::ingest::{self, Events, LINE_BYTES_MAX};
 use connectors::{Batch, Refusals};
 use pipeline::{SubmitError, Ticket};
 use serde::Serialize;
-use state::{Command, ItemOutcome, PlatformId, Role};
+use state::{Command, EdgeEvent, ItemOutcome, PlatformId, Role};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
@@ -33,8 +34,10 @@ const TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "applicat
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Batches of one request on their way through the log at once.
 const IN_FLIGHT_MAX: usize = 2;
-/// Tries to find room in the queue before a request gives up.
-const BUSY_TRIES_MAX: u32 = 80;
+/// How long a request waits for room in the queue before it gives up.
+const BUSY_PATIENCE: Duration = Duration::from_secs(2);
+/// Wait of a single event between two looks for room in the queue.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Query of an ingest.
 #[derive(IntoParams)]
@@ -121,7 +124,7 @@ pub(crate) async fn take(
     app: &AppState,
     query: Option<&str>,
     headers: &HeaderMap,
-    body: Body,
+    body: impl HttpBody<Data = Bytes>,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(app, headers)?;
     let query = Query::parse(query, &["platform", "results"])?;
@@ -190,21 +193,19 @@ struct Flight {
 impl Ingest<'_> {
     /// Takes a body of one event, in one command with those of other requests; `false` for every other body.
     async fn single(&mut self, bytes: &[u8]) -> Result<bool, Problem> {
-        let Some(Batch { edges, lines, refused }) = Events::new(bytes).next_batch(&self.platform, 2) else {
-            return Ok(false);
-        };
-        let (Some(event), &[line]) = (edges.events().next(), lines.as_slice()) else { return Ok(false) };
-        if refused.total() > 0 {
-            return Ok(false);
-        }
-        let mut attempt = 0;
-        let ticket = loop {
-            match self.app.handle.submit_event(&self.platform, &event) {
-                Ok(ticket) => break ticket,
-                Err(SubmitError::Busy) if attempt < BUSY_TRIES_MAX => request::pause(attempt).await,
-                Err(error) => return Err(request::submit_problem(&error)),
+        let mut waited = Duration::ZERO;
+        let (line, ticket) = loop {
+            let submit =
+                |line, event: &EdgeEvent<'_>| (line, self.app.handle.submit_event(&self.platform, event));
+            match ingest::single(bytes, submit) {
+                None | Some((_, Ok(None))) => return Ok(false),
+                Some((line, Ok(Some(ticket)))) => break (line, ticket),
+                Some((_, Err(SubmitError::Busy))) if waited < BUSY_PATIENCE => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                    waited += BUSY_PAUSE;
+                }
+                Some((_, Err(error))) => return Err(request::submit_problem(&error)),
             }
-            attempt += 1;
         };
         let answer = ticket.await.map_err(|error| request::submit_problem(&error))?;
         let item = answer.result.map_err(|refusal| request::refusal_problem(&refusal))?;
@@ -265,22 +266,11 @@ impl Ingest<'_> {
             {
                 self.land(flight).await?;
             }
-            let ticket = self.submit(Command::Edges(edges)).await?;
+            let submitted = self.app.handle.submit_within(BUSY_PATIENCE, Command::Edges(edges)).await;
+            let ticket = submitted.map_err(|error| request::submit_problem(&error))?;
             self.flying.push_back(Flight { ticket, lines, before });
         }
-        Ok(memchr::memchr_iter(b'\n', bytes).count() as u64)
-    }
-
-    async fn submit(&self, command: Command) -> Result<Ticket, Problem> {
-        let mut attempt = 0;
-        loop {
-            match self.app.handle.submit(command.clone()) {
-                Ok(ticket) => return Ok(ticket),
-                Err(SubmitError::Busy) if attempt < BUSY_TRIES_MAX => request::pause(attempt).await,
-                Err(error) => return Err(request::submit_problem(&error)),
-            }
-            attempt += 1;
-        }
+        Ok(events.lines())
     }
 
     fn refuse(&mut self, refused: &Refusals, before: u64) {
