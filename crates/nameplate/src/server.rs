@@ -82,9 +82,9 @@ impl Serving {
         }
         let listener = listen(&runtime, listener)?;
         let handle = runtime.handle().clone();
-        let thread = std::thread::Builder::new().name("accept".into()).spawn(move || {
-            handle.block_on(web::serve(listener, web::router(app), limits, until(stopping)))
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("accept".into())
+            .spawn(move || handle.block_on(web::serve(listener, web::site(app), limits, until(stopping))))?;
         Ok(Self { runtime, stop, thread, interrupt, terminate })
     }
 

@@ -44,5 +44,6 @@ pub use keys::{NewKey, mint, mint_root};
 pub use limits::Limits;
 pub use metrics::metrics_router;
 pub use region::{OVERRIDES_MAX, Place, Regions, RegionsError};
-pub use router::{error_pages, openapi, router};
+pub use router::{error_pages, openapi, site};
 pub use serve::serve;
+pub use watch::Site;

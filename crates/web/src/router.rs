@@ -1,15 +1,14 @@
 //! The router: endpoints, pages, and one thin layer that counts, logs and names the position.
 
-use axum::Router;
 use axum::http::Uri;
 
 use crate::app::AppState;
 use crate::problem::{self, Problem};
-use crate::watch::{Front, Watch};
+use crate::watch::{Site, Watch};
 use crate::{api, openapi as document, pages};
 
 /// Every endpoint and page over `app`.
-pub fn router(app: AppState) -> Router {
+pub fn site(app: AppState) -> Site {
     let (router, description) = api::routes(document::base()).split_for_parts();
     let templates =
         description.paths.paths.into_keys().chain(pages::ROUTES.iter().map(|route| (*route).to_owned()));
@@ -20,7 +19,7 @@ pub fn router(app: AppState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Watch(app.clone()))
         .with_state(app.clone());
-    Router::new().fallback_service(Front { app, router })
+    Site { app, router }
 }
 
 async fn nothing_here(_: Uri) -> Problem {

@@ -12,10 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::Request;
 use axum::response::Response;
-use axum::routing::future::RouteFuture;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -28,16 +26,21 @@ use tokio::time::{Instant, Sleep};
 
 use crate::limits::Limits;
 
-/// Serves `router` until `shutdown` resolves, then lets running requests finish for `shutdown_grace`.
+/// Serves `site`, which is always ready, until `shutdown` resolves, then lets running requests finish for
+/// `shutdown_grace`.
 ///
 /// # Errors
 /// When the listener itself fails for good; a failing connection is never an error.
-pub async fn serve(
+pub async fn serve<S>(
     listener: TcpListener,
-    router: Router,
+    site: S,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send,
-) -> io::Result<()> {
+) -> io::Result<()>
+where
+    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
     let connections_max = limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
     let slots = Arc::new(Semaphore::new(connections_max));
     let (stop, stopping) = watch::channel(false);
@@ -70,7 +73,7 @@ pub async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let pulse = Arc::new(Pulse::default());
-        let service = Timed { router: router.clone(), pulse: Arc::clone(&pulse) };
+        let service = Timed { site: site.clone(), pulse: Arc::clone(&pulse) };
         let stream = TokioIo::new(Patient::new(stream, limits.write_stall_timeout, Arc::clone(&pulse)));
         let connection = http.serve_connection(stream, service);
         let (patience, stopping) = (limits.head_read_timeout, stopping.clone());
@@ -89,12 +92,14 @@ pub async fn serve(
 }
 
 /// Drives one connection to its end.
-async fn run(
-    connection: http1::Connection<TokioIo<Patient>, Timed>,
+async fn run<S>(
+    connection: http1::Connection<TokioIo<Patient>, Timed<S>>,
     pulse: &Pulse,
     patience: Duration,
     mut stopping: watch::Receiver<bool>,
-) {
+) where
+    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,
+{
     let mut connection = std::pin::pin!(connection);
     let mut check = std::pin::pin!(tokio::time::sleep(patience));
     let mut stop = std::pin::pin!(async {
@@ -142,23 +147,25 @@ struct Pulse {
     running: AtomicU64,
 }
 
-/// The router of one connection.
-struct Timed {
-    router: Router,
+/// What answers on one connection.
+struct Timed<S> {
+    site: S,
     pulse: Arc<Pulse>,
 }
 
-impl Service<Request<Incoming>> for Timed {
+impl<S> Service<Request<Incoming>> for Timed<S>
+where
+    S: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,
+{
     type Response = Response;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = Answering<S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.pulse.beats.fetch_add(1, Ordering::Relaxed);
         self.pulse.running.fetch_add(1, Ordering::Relaxed);
-        // A router is always ready.
-        let route = tower::Service::call(&mut self.router.clone(), request);
-        Answering { route, running: Running(Arc::clone(&self.pulse)) }
+        let answer = self.site.clone().call(request);
+        Answering { answer, running: Running(Arc::clone(&self.pulse)) }
     }
 }
 
@@ -173,17 +180,17 @@ impl Drop for Running {
 
 pin_project! {
     /// An answer on its way.
-    struct Answering {
+    struct Answering<F> {
         #[pin]
-        route: RouteFuture<Infallible>,
+        answer: F,
         running: Running,
     }
 }
 
-impl Future for Answering {
-    type Output = Result<Response, Infallible>;
+impl<F: Future> Future for Answering<F> {
+    type Output = F::Output;
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().route.poll(context)
+        self.project().answer.poll(context)
     }
 }
 

@@ -9,11 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use axum::Router;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::future::RouteFuture;
+use axum::{BoxError, Router};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -107,11 +108,17 @@ fn finish(app: &AppState, route: Option<&str>, start: Instant, position: u64, an
 /// The router with shortcuts in front: a lookup that need not wait is answered in place, events go to their handler.
 ///
 /// The routes exist behind it as well and give the same answers; the shortcuts only save the boxes and maps that a
-/// router needs for handlers in general.
+/// router needs for handlers in general. It is no router itself, because a router around it would need them too.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub struct Site {
     pub(crate) app: AppState,
     pub(crate) router: Router,
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site").finish_non_exhaustive()
+    }
 }
 
 /// Template of the route that the shortcut of lookups stands for.
@@ -122,7 +129,11 @@ const INGEST: &str = "/v1/ingest";
 /// An answer that has to wait.
 type Boxed = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-impl Service<Request> for Front {
+impl<B> Service<Request<B>> for Site
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     type Response = Response;
     type Error = Infallible;
     type Future = Either<Ready<Result<Response, Infallible>>, Either<Boxed, RouteFuture<Infallible>>>;
@@ -132,7 +143,7 @@ impl Service<Request> for Front {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         if request.method() == Method::GET && request.uri().path().starts_with("/v1/nameplates/") {
             let (start, position) = (Instant::now(), self.app.reader().applied());
             if let Some(found) = nameplates::at_once(&self.app, request.uri(), request.headers()) {
@@ -159,9 +170,12 @@ impl Service<Request> for Front {
 
 pin_project! {
     /// One of two futures.
+    #[derive(Debug)]
     #[project = EitherProjected]
-    pub(crate) enum Either<A, B> {
+    pub enum Either<A, B> {
+        /// The one.
         Left { #[pin] one: A },
+        /// The other.
         Right { #[pin] other: B },
     }
 }

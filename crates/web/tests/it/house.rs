@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -16,7 +15,7 @@ use state::PlatformId;
 use storage::memory;
 use tower::ServiceExt;
 use vault::{Opener, Vault};
-use web::{AppState, Limits, PlatformSettings, Regions, Settings};
+use web::{AppState, Limits, PlatformSettings, Regions, Settings, Site};
 
 /// 1 January 2026, 00:00 UTC.
 pub(crate) const START: i64 = 1_767_225_600_000;
@@ -32,12 +31,12 @@ const SIGNING_KEY: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703ba
 const PUBLIC_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
 pub(crate) struct House {
-    pub(crate) router: Router,
+    pub(crate) site: Site,
     pub(crate) app: AppState,
     pub(crate) clock: ManualClock,
     pub(crate) keys: BTreeMap<&'static str, String>,
     pub(crate) vault: Arc<Vault<memory::Blobs>>,
-    // Dropped last: the router's handle belongs to it.
+    // Dropped last: the site's handle belongs to it.
     _pipeline: Pipeline,
     _ring: tempfile::TempDir,
 }
@@ -140,9 +139,9 @@ impl House {
             settings,
             version: "test".into(),
         });
-        let router = web::router(app.clone());
+        let site = web::site(app.clone());
         Self {
-            router,
+            site,
             app,
             clock,
             keys: BTreeMap::from([("root", ROOT.to_owned())]),
@@ -230,7 +229,7 @@ impl House {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.site.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, body }

@@ -16,7 +16,7 @@ async fn start(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(web::serve(listener, house.router.clone(), limits, async {
+    let serving = tokio::spawn(web::serve(listener, house.site.clone(), limits, async {
         let _ = stopped.await;
     }));
     (house, address, stop, serving)
