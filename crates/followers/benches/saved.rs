@@ -11,6 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use followers::{AccountNo, Edge, Engine, Limits, Op};
@@ -67,10 +68,11 @@ fn main() {
         bytes.len() as f64 / follows as f64
     );
     drop(engine);
+    let bytes = Arc::new(bytes);
     for threads in [1, 2] {
         for _ in 0..3 {
             let started = Instant::now();
-            let (took, engine) = busy(|| Engine::load_front(&bytes, Limits::default(), threads).unwrap());
+            let (took, engine) = busy(|| load(&bytes, threads));
             let clock = started.elapsed();
             println!(
                 "load   {:.0} M follows/s of processor time, {clock:.2?} on the clock with {threads} threads",
@@ -79,6 +81,18 @@ fn main() {
             drop(black_box(engine));
         }
     }
+}
+
+/// Loads and unpacks by so many threads.
+fn load(bytes: &Arc<Vec<u8>>, threads: usize) -> Engine {
+    let (engine, _) = Engine::load_packed(bytes, 0, Limits::default(), threads).unwrap();
+    let reader = engine.reader();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| while reader.unpack().unwrap() {});
+        }
+    });
+    engine
 }
 
 /// Seconds that all threads of this process ran.

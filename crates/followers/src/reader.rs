@@ -6,7 +6,8 @@ use crate::choose::Choice;
 use crate::filter::normalised;
 use crate::shared::Shared;
 use crate::{
-    AccountDay, AccountNo, Attribute, Cursor, Day, Filter, FilterId, FilteredOut, FollowerSet, Page, Preview,
+    AccountDay, AccountNo, Attribute, Cursor, Day, Filter, FilterId, FilteredOut, FollowerSet, LoadError,
+    Page, Preview,
 };
 
 /// A handle for looking; cheap to clone, never blocks the writer and is never blocked by it.
@@ -58,6 +59,16 @@ impl Reader {
         let candidates = self.shared.lists.candidates(who.0)?;
         let since = |followee| Some((followee, self.contains(followee, who)?));
         Some(candidates.into_iter().map(AccountNo).filter_map(since).collect())
+    }
+
+    /// Unpacks a block of follower sets that were loaded and nobody looked at so far, and says whether there may be more:
+    /// see [`crate::Engine::load_packed`]. On any thread, or on several; whoever looks at a set before its turn unpacks its
+    /// block without being asked.
+    ///
+    /// # Errors
+    /// When what was saved is not sets; who looks at one of those panics.
+    pub fn unpack(&self) -> Result<bool, LoadError> {
+        self.shared.unpack()
     }
 
     /// Whether the lists behind [`Reader::following`] are built.

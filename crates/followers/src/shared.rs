@@ -2,9 +2,12 @@
 //!
 //! Slots never move, so a reader follows one pointer and takes no lock. Only the engine stores, through [`Sets`], which
 //! also holds each set once more: loading from a slot costs a barrier that readers need and the writer does not.
+//!
+//! After a start the slots of a block of accounts are made when somebody first looks at one of them, from the saved bytes
+//! in which their sets still lie packed. Who comes first unpacks them, everybody finds the same.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwapOption, Guard};
 
@@ -13,14 +16,15 @@ use crate::choose::places_in;
 use crate::following::Following;
 use crate::kept::Shown;
 use crate::pins::Pins;
+use crate::saved::{LoadError, Packed};
 use crate::set::{Claim, Mask, Scratch, Spares};
 use crate::{AccountNo, Day, FollowerSet, prefetch};
 
-/// Accounts whose slots are made at once.
-const SLOTS: usize = 4096;
+/// Accounts of a block, whose slots are made at once. Saved sets are cut by it too.
+pub(crate) const SLOTS: usize = 4096;
 
 /// Accounts whose following counts are made at once: 256 KB, which a filter goes through in order.
-const COUNTS: usize = 65_536;
+pub(crate) const COUNTS: usize = 65_536;
 
 /// Of 64 accounts, as many as are cheaper picked out than gone through with all others.
 const PICKED_MAX: u32 = 32;
@@ -28,7 +32,9 @@ const PICKED_MAX: u32 = 32;
 /// The state that readers see.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    blocks: boxcar::Vec<Box<[Slot]>>,
+    blocks: boxcar::Vec<OnceLock<Block>>,
+    /// Sets that were loaded and are not unpacked yet; `None` once all are.
+    packed: ArcSwapOption<Packed>,
     /// How many each account follows. Apart from the slots: a filter changes millions of them and no slot but one.
     following: boxcar::Vec<Box<[AtomicU32]>>,
     accounts: AtomicU32,
@@ -37,6 +43,31 @@ pub(crate) struct Shared {
     pub(crate) attributes: Attributes,
     pub(crate) lists: Following,
     pub(crate) shown: Arc<Shown>,
+}
+
+/// The accounts whose slots are made at once.
+#[derive(Debug)]
+struct Block {
+    slots: Box<[Slot]>,
+    /// The sets once more, for the writer to fetch when it first needs one. `None` where it has them, or there are none.
+    own: Mutex<Option<Box<[Version]>>>,
+}
+
+impl Block {
+    /// A block with these sets, by account number.
+    fn of(sets: Vec<(u32, Arc<FollowerSet>)>) -> Block {
+        if sets.is_empty() {
+            return Block { slots: (0..SLOTS).map(|_| Slot::default()).collect(), own: Mutex::default() };
+        }
+        let mut own: Box<[Version]> = vec![None; SLOTS].into();
+        for (who, set) in sets {
+            if let Some(place) = own.get_mut(who as usize % SLOTS) {
+                *place = Some(set);
+            }
+        }
+        let slot = |set: &Version| Slot { followers: ArcSwapOption::new(set.clone()) };
+        Block { slots: own.iter().map(slot).collect(), own: Mutex::new(Some(own)) }
+    }
 }
 
 /// One account. No set at all stands for the empty one.
@@ -52,7 +83,7 @@ impl Shared {
 
     fn grow(&self, accounts: u32) {
         while self.blocks.count() * SLOTS < accounts as usize {
-            self.blocks.push((0..SLOTS).map(|_| Slot::default()).collect());
+            self.blocks.push(OnceLock::from(Block::of(Vec::new())));
         }
         while self.following.count() * COUNTS < accounts as usize {
             self.following.push((0..COUNTS).map(|_| AtomicU32::default()).collect());
@@ -70,8 +101,60 @@ impl Shared {
         self.today.store(u32::from(day.0), Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn slot(&self, who: u32) -> Option<&Slot> {
-        self.blocks.get(who as usize / SLOTS)?.get(who as usize % SLOTS)
+        self.block(who as usize / SLOTS)?.slots.get(who as usize % SLOTS)
+    }
+
+    #[inline]
+    fn block(&self, at: usize) -> Option<&Block> {
+        let block = self.blocks.get(at)?;
+        #[expect(
+            clippy::expect_used,
+            reason = "whoever loads looks at every checksum, so sets that do not read were saved wrong: no answer is better"
+        )]
+        let made = || self.make(at).expect("sets that were loaded unpack");
+        Some(block.get_or_init(made))
+    }
+
+    /// A block as it was saved, or empty.
+    fn make(&self, at: usize) -> Result<Block, LoadError> {
+        let sets = match &*self.packed.load() {
+            Some(packed) => packed.sets(at)?,
+            None => Vec::new(),
+        };
+        Ok(Block::of(sets))
+    }
+
+    /// Keeps the sets of so many accounts packed until they are looked at. Only loading calls this, before there are any.
+    pub(crate) fn set_packed(&self, packed: Packed, accounts: u32) {
+        self.packed.store(Some(Arc::new(packed)));
+        (0..accounts).step_by(SLOTS).for_each(|_| {
+            self.blocks.push(OnceLock::new());
+        });
+    }
+
+    /// Unpacks a block of sets that nobody looked at so far. Says whether there may be more.
+    pub(crate) fn unpack(&self) -> Result<bool, LoadError> {
+        let Some(packed) = self.packed.load_full() else { return Ok(false) };
+        let Some(at) = packed.next() else { return Ok(false) };
+        if let Some(block) = self.blocks.get(at)
+            && block.get().is_none()
+        {
+            // Someone may have been faster, with the same.
+            let _ = block.set(self.make(at)?);
+        }
+        if packed.is_last_done() {
+            self.packed.store(None);
+        }
+        Ok(true)
+    }
+
+    /// The sets of a block, for the writer to keep.
+    fn hand_over(&self, at: usize) -> Box<[Version]> {
+        let own =
+            self.block(at).and_then(|block| block.own.lock().unwrap_or_else(PoisonError::into_inner).take());
+        own.unwrap_or_else(|| vec![None; SLOTS].into())
     }
 
     /// Adds to the count of accounts that `who` follows. Only the engine calls this.
@@ -107,11 +190,10 @@ impl Shared {
         }
     }
 
-    /// Puts a count in place that was loaded.
-    pub(crate) fn set_following(&self, who: u32, count: u32) {
-        if let Some(following) = self.following_of(who) {
-            following.store(count, Ordering::Relaxed);
-        }
+    /// Puts the next counts in place that were loaded, as many as are made at once.
+    pub(crate) fn add_following(&self, counts: Box<[AtomicU32]>) {
+        debug_assert_eq!(counts.len(), COUNTS);
+        self.following.push(counts);
     }
 
     /// Asks for the count of accounts that `who` follows.
@@ -156,46 +238,73 @@ pub(crate) type Version = Option<Arc<FollowerSet>>;
 #[derive(Debug)]
 pub(crate) struct Sets {
     shared: Arc<Shared>,
-    own: Vec<Version>,
+    own: Own,
     empty: FollowerSet,
     pins: Pins<Version>,
     spares: Spares,
 }
 
+/// Every set once more, in the same blocks; a block is fetched when the writer first needs one of its sets.
+#[derive(Debug)]
+struct Own {
+    shared: Arc<Shared>,
+    blocks: Vec<OnceLock<Box<[Version]>>>,
+}
+
+impl Own {
+    #[inline]
+    fn place(&self, who: u32) -> Option<&Version> {
+        let at = who as usize / SLOTS;
+        self.blocks.get(at)?.get_or_init(|| self.shared.hand_over(at)).get(who as usize % SLOTS)
+    }
+
+    fn place_mut(&mut self, who: u32) -> Option<&mut Version> {
+        self.place(who)?;
+        self.blocks.get_mut(who as usize / SLOTS)?.get_mut()?.get_mut(who as usize % SLOTS)
+    }
+
+    #[inline]
+    fn get(&self, who: u32) -> Option<&Arc<FollowerSet>> {
+        self.place(who)?.as_ref()
+    }
+}
+
 impl Sets {
     pub(crate) fn new(shared: Arc<Shared>) -> Sets {
         let (pins, spares) = (Pins::default(), Spares::default());
-        Sets { shared, own: Vec::new(), empty: FollowerSet::default(), pins, spares }
+        let own = Own { shared: Arc::clone(&shared), blocks: Vec::new() };
+        Sets { shared, own, empty: FollowerSet::default(), pins, spares }
     }
 
     /// Makes `0..accounts` exist.
     pub(crate) fn grow(&mut self, accounts: u32) {
         self.shared.grow(accounts);
-        if self.own.len() < accounts as usize {
-            self.own.resize(accounts as usize, None);
+        for at in self.own.blocks.len()..(accounts as usize).div_ceil(SLOTS) {
+            let is_made = self.shared.blocks.get(at).is_some_and(|block| block.get().is_some());
+            let own = is_made.then(|| self.shared.hand_over(at));
+            self.own.blocks.push(own.map_or_else(OnceLock::new, OnceLock::from));
         }
     }
 
     pub(crate) fn get(&self, who: u32) -> &FollowerSet {
-        self.own.get(who as usize).and_then(|set| set.as_deref()).unwrap_or(&self.empty)
+        self.own.get(who).map_or(&self.empty, |set| set)
     }
 
     /// The set itself, to be kept.
     pub(crate) fn shared(&self, who: u32) -> Arc<FollowerSet> {
-        self.own.get(who as usize).and_then(Clone::clone).unwrap_or_default()
+        self.own.get(who).map(Arc::clone).unwrap_or_default()
     }
 
     /// Every account with followers, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &FollowerSet)> + '_ {
-        (0..).zip(&self.own).filter_map(|(who, set)| Some((who, set.as_deref()?)))
+        (0..self.shared.accounts()).filter_map(|who| Some((who, &**self.own.get(who)?)))
     }
 
     /// Whether readers see the set that the writer holds.
     pub(crate) fn is_published(&self, who: u32) -> bool {
         let seen = self.shared.slot(who).map(|slot| slot.load());
         let seen = seen.as_deref().and_then(|seen| seen.as_ref());
-        let own = self.own.get(who as usize).and_then(|own| own.as_ref());
-        match (seen, own) {
+        match (seen, self.own.get(who)) {
             (Some(seen), Some(own)) => Arc::ptr_eq(seen, own),
             (seen, own) => seen.is_none() && own.is_none(),
         }
@@ -215,7 +324,7 @@ impl Sets {
     /// Meets the claims, which ascend and name each follower once, and shows the set to readers, all of it at once.
     /// Says in each claim how it was. Returns the counts before and after.
     pub(crate) fn change(&mut self, who: u32, claims: &mut [Claim], scratch: &mut Scratch) -> (u32, u32) {
-        let set = self.own.get(who as usize).and_then(|set| set.as_deref()).unwrap_or(&self.empty);
+        let set = self.own.get(who).map_or(&self.empty, |set| set);
         let before = set.len();
         let Some(after) = self.spares.changed(who, set, claims, scratch) else { return (before, before) };
         let counts = (before, after.len());
@@ -227,7 +336,7 @@ impl Sets {
     /// its followers. A step is taken when the one before had time to arrive.
     #[inline]
     pub(crate) fn soon(&self, who: u32, step: Soon) {
-        let Some(own) = self.own.get(who as usize) else { return };
+        let Some(own) = self.own.place(who) else { return };
         match (step, own) {
             (Soon::Slot, _) => {
                 prefetch::soon(own);
@@ -248,18 +357,10 @@ impl Sets {
 
     fn show(&mut self, who: u32, set: Arc<FollowerSet>) {
         let set = if set.is_empty() { None } else { Some(set) };
-        if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
+        if let (Some(own), Some(slot)) = (self.own.place_mut(who), self.shared.slot(who)) {
             self.pins.lay_aside(who, || own.clone());
             own.clone_from(&set);
             slot.followers.store(set);
-        }
-    }
-
-    /// Puts a set in place that was loaded. Nobody looks yet.
-    pub(crate) fn install(&mut self, who: u32, set: Arc<FollowerSet>) {
-        if let (Some(own), Some(slot)) = (self.own.get_mut(who as usize), self.shared.slot(who)) {
-            *own = Some(Arc::clone(&set));
-            slot.followers.store(Some(set));
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     /// Encoded bytes in the queue `commands`.
     pub(crate) queued_bytes: AtomicUsize,
     /// Set once, when no more commands are taken.
-    pub(crate) stopped: OnceLock<Arc<str>>,
+    pub(crate) stopped: Arc<OnceLock<Arc<str>>>,
     /// Single events that wait for their command's turn.
     pub(crate) gathering: Gathering,
     pub(crate) gathered_events_max: u32,

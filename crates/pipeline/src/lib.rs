@@ -34,6 +34,7 @@ mod record;
 mod saver;
 mod snapshot;
 mod tending;
+mod unpacking;
 mod writer;
 
 pub use clock::{Clock, ManualClock};

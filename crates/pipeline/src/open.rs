@@ -1,6 +1,7 @@
 //! Opening: the newest usable snapshot, then the rest of the log, then a look whether the promises hold.
 //!
-//! A snapshot that does not load is passed over for an older one; the log reaches back to the oldest that is kept.
+//! A snapshot that does not load is passed over for an older one; the log reaches back to the oldest that is kept. Its
+//! follower sets are still packed when reads and writes begin.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -22,6 +23,7 @@ use crate::handle::{Handle, Shared};
 use crate::limits::Limits;
 use crate::saver::Saver;
 use crate::tending::Tender;
+use crate::unpacking::Unpacker;
 use crate::writer::{SinceSnapshot, Writer};
 use crate::{apply, record, snapshot};
 
@@ -61,6 +63,7 @@ pub struct Pipeline {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
     tender: Option<Tender>,
+    unpacker: Option<Unpacker>,
 }
 
 impl Pipeline {
@@ -84,7 +87,7 @@ impl Pipeline {
         let started = Instant::now();
         let Parts { log, snapshots, keys, clock, state_limits } = parts;
         let recovered = recover(&limits, &*log, &*snapshots, state_limits, progress)?;
-        // Loading has looked at every set, and a walk over all of them again takes longer than everything else here.
+        // A walk over all sets takes longer than everything else here; when they are unpacked each is looked at.
         let checked = if cfg!(debug_assertions) {
             recovered.machine.check()
         } else {
@@ -104,7 +107,7 @@ impl Pipeline {
             commands_queued_bytes_max: limits.commands_queued_bytes_max,
             entries_waiting_max: (limits.commands_queued_max + 2 * limits.batch_entries_max) as u64,
             queued_bytes: AtomicUsize::new(0),
-            stopped: OnceLock::new(),
+            stopped: recovered.stopped,
             gathering: Gathering::default(),
             gathered_events_max: limits.gathered_events_max,
             feed: Mutex::new(recovered.feed),
@@ -147,7 +150,15 @@ impl Pipeline {
             forgotten,
             "pipeline open"
         );
-        Ok((Self { handle: Handle::new(shared, applied_seen), thread: Some(thread), tender }, opened))
+        Ok((
+            Self {
+                handle: Handle::new(shared, applied_seen),
+                thread: Some(thread),
+                tender,
+                unpacker: recovered.unpacker,
+            },
+            opened,
+        ))
     }
 
     /// A handle to it.
@@ -163,6 +174,7 @@ impl Pipeline {
 
     fn stop(&mut self) {
         self.tender = None;
+        self.unpacker = None;
         if let Some(thread) = self.thread.take() {
             self.handle.stop();
             if thread.join().is_err() {
@@ -180,6 +192,8 @@ impl Drop for Pipeline {
 
 struct Recovered {
     machine: Machine,
+    unpacker: Option<Unpacker>,
+    stopped: Arc<OnceLock<Arc<str>>>,
     feed: Feed,
     pending: Pending,
     last_ms: i64,
@@ -273,12 +287,12 @@ fn load(
     snapshots: &dyn Snapshots,
     state_limits: state::Limits,
 ) -> Result<Recovered, OpenError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut passed_over = Vec::new();
     for position in snapshots.list()?.into_iter().rev() {
         let loaded = match snapshots.load(position) {
             Ok(Some(bytes)) => {
-                let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                snapshot::decode(&bytes, state_limits.clone(), limits.effects_kept_max, threads)
+                snapshot::decode(bytes, state_limits.clone(), limits.effects_kept_max, threads)
             }
             Ok(None) => continue,
             Err(error) => Err(error.to_string()),
@@ -290,7 +304,12 @@ fn load(
                     // Which leave it was no longer matters: it is done before anything new comes.
                     pending.add(Order { holder, position });
                 }
+                let stopped = Arc::default();
+                // Half of the cores, so that replay, reads and writes have the others.
+                let unpacker = Unpacker::start(&loaded.machine.reader(), threads.div_ceil(2), &stopped)?;
                 return Ok(Recovered {
+                    unpacker: Some(unpacker),
+                    stopped,
                     last_ms: loaded.machine.reader().clock().0,
                     machine: loaded.machine,
                     feed: loaded.feed,
@@ -309,6 +328,8 @@ fn load(
     }
     Ok(Recovered {
         machine: Machine::new(state_limits),
+        unpacker: None,
+        stopped: Arc::default(),
         feed: Feed::new(limits.effects_kept_max),
         pending: Pending::default(),
         last_ms: i64::MIN,

@@ -66,19 +66,21 @@ impl Pinned {
     }
 }
 
-/// Reads a snapshot back.
+/// Reads a snapshot back. The follower sets stay packed in the bytes until they are looked at.
 ///
 /// # Errors
 /// A sentence on what is wrong with the bytes.
 pub(crate) fn decode(
-    bytes: &[u8],
+    bytes: Vec<u8>,
     limits: state::Limits,
     effects_kept_max: usize,
     threads: usize,
 ) -> Result<Loaded, String> {
     let mut cut = Cut(bytes.strip_prefix(MAGIC).ok_or("it is not a snapshot of this version")?);
     let parts = read_parts(&mut cut).ok_or("it is cut off or damaged before the state")?;
-    let machine = Machine::load_with(cut.0, limits, threads).map_err(|error| error.to_string())?;
+    let from = bytes.len() - cut.0.len();
+    let machine =
+        Machine::load_packed(&Arc::new(bytes), from, limits, threads).map_err(|error| error.to_string())?;
     let (pending, dropped, effects) = parts;
     Ok(Loaded { machine, feed: Feed::restore(effects_kept_max, dropped, effects), pending })
 }

@@ -59,29 +59,6 @@ impl Column {
     }
 }
 
-/// Ids that were saved, in order.
-#[derive(Debug)]
-pub(crate) enum LoadedIds {
-    Numbers(Vec<u64>),
-    Mixed(Vec<LoadedId>),
-}
-
-impl LoadedIds {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            LoadedIds::Numbers(ids) => ids.len(),
-            LoadedIds::Mixed(ids) => ids.len(),
-        }
-    }
-}
-
-/// An id that was saved.
-#[derive(Debug)]
-pub(crate) enum LoadedId {
-    Number(u64),
-    Text(Box<str>),
-}
-
 /// Ids and numbers of one platform.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -273,10 +250,7 @@ impl Directory {
         if no >= max {
             return None;
         }
-        let stored = match key {
-            AccountKey::Number(number) if number & TEXT == 0 => number,
-            other => TEXT | self.texts.push(other.to_string().into_boxed_str()) as u64,
-        };
+        let stored = self.kept(key);
         let chunk = (no >> CHUNK_BITS) as usize;
         while self.ids.count() <= chunk {
             self.ids.push((0..CHUNK).map(|_| AtomicU64::new(0)).collect());
@@ -295,79 +269,21 @@ impl Directory {
         Some(no)
     }
 
-    /// A directory that gives the numbers from 0 on to these ids, in order; `None` if one comes twice or is too much.
-    ///
-    /// Where ids lie in the index depends on the threads, what is found does not.
-    pub(crate) fn of(parts: Vec<LoadedIds>, threads: usize) -> Option<Self> {
-        let directory = Self::default();
-        let len = parts.iter().map(LoadedIds::len).sum::<usize>();
-        let len = u32::try_from(len).ok().filter(|len| *len < UNKNOWN)?;
-        let mut chunk: Vec<AtomicU64> = Vec::with_capacity(CHUNK);
-        let number = |number: u64| match number & TEXT {
-            0 => number,
-            _ => TEXT | directory.texts.push(number.to_string().into()) as u64,
-        };
-        let mut add = |stored: u64| {
-            chunk.push(AtomicU64::new(stored));
-            if chunk.len() == CHUNK {
-                directory.ids.push(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)).into());
-            }
-        };
-        for part in parts {
-            match part {
-                LoadedIds::Numbers(ids) => ids.into_iter().for_each(|id| add(number(id))),
-                LoadedIds::Mixed(ids) => ids.into_iter().for_each(|id| {
-                    add(match id {
-                        LoadedId::Number(id) => number(id),
-                        LoadedId::Text(text) => TEXT | directory.texts.push(text) as u64,
-                    });
-                }),
-            }
-        }
-        if !chunk.is_empty() {
-            chunk.resize_with(CHUNK, || AtomicU64::new(0));
-            directory.ids.push(chunk.into());
-        }
-        directory.len.store(len, Ordering::Release);
-        let slots = (len as usize + 1).saturating_mul(4).div_ceil(3).next_power_of_two().max(SLOTS_MIN);
-        let index = Index::new(slots);
-        let each = len.div_ceil(u32::try_from(threads.max(1)).unwrap_or(1)).max(1);
-        let all_new = std::thread::scope(|scope| {
-            let parts: Vec<_> = (0..len)
-                .step_by(each as usize)
-                .map(|from| (from, from.saturating_add(each).min(len)))
-                .map(|(from, until)| {
-                    let (directory, index) = (&directory, &index);
-                    scope.spawn(move || directory.put_all(index, from, until))
-                })
-                .collect();
-            parts.into_iter().all(|part| part.join().unwrap_or(false))
-        });
-        directory.index.store(Arc::new(index));
-        all_new.then_some(directory)
-    }
-
     /// Puts the ids of these numbers into an index that others fill too; false if one is there already.
     ///
-    /// A first look at the slots of a good many comes before any use, so that the waits for memory overlap.
+    /// The slots of a good many are asked for before any is used, so that the waits for memory overlap.
     fn put_all(&self, index: &Index, from: u32, until: u32) -> bool {
-        const AT_ONCE: usize = 32;
-        let mask = index.slots.len() - 1;
+        const AT_ONCE: usize = 64;
         let mut hashes = [0; AT_ONCE];
         for first in (from..until).step_by(AT_ONCE) {
             let numbers = first..until.min(first.saturating_add(AT_ONCE as u32));
-            let mut seen = 0;
             for (no, place) in numbers.clone().zip(&mut hashes) {
                 let Some(key) = self.name(no) else { return false };
                 *place = hash(key);
-                seen |=
-                    index.slots.get(*place as usize & mask).map_or(0, |slot| slot.load(Ordering::Relaxed));
+                index.soon(*place);
             }
-            std::hint::black_box(seen);
-            for (no, hash) in numbers.zip(hashes) {
-                if !self.put_new(index, no, hash) {
-                    return false;
-                }
+            if !numbers.zip(hashes).all(|(no, hash)| self.put_new(index, no, hash)) {
+                return false;
             }
         }
         true
@@ -393,21 +309,113 @@ impl Directory {
     }
 
     fn rebuild(&self, slots: usize) {
-        const AT_ONCE: u32 = 64;
         let index = Index::new(slots);
-        let mut hashes = Vec::with_capacity(AT_ONCE as usize);
-        for first in (0..self.len()).step_by(AT_ONCE as usize) {
-            let numbers = first..self.len().min(first.saturating_add(AT_ONCE));
-            hashes.clear();
-            for hash in numbers.clone().filter_map(|no| self.name(no)).map(hash) {
-                index.soon(hash);
-                hashes.push(hash);
+        let all_new = self.put_all(&index, 0, self.len());
+        debug_assert!(all_new, "an id has one number");
+        self.index.store(Arc::new(index));
+    }
+
+    /// How an id is kept. One that is no small number goes to the texts.
+    fn kept(&self, key: AccountKey<'_>) -> u64 {
+        match key {
+            AccountKey::Number(number) if number & TEXT == 0 => number,
+            other => TEXT | self.texts.push(other.to_string().into_boxed_str()) as u64,
+        }
+    }
+}
+
+/// A directory that is being loaded: by several threads, and the index last.
+///
+/// Where ids lie depends on the threads, what is found does not.
+#[derive(Debug)]
+pub(crate) struct Loading {
+    directory: Directory,
+    accounts: u32,
+}
+
+/// Ids with their numbers in a row, the last chunk perhaps not full.
+#[derive(Debug)]
+pub(crate) struct Ids<'l> {
+    loading: &'l Loading,
+    chunks: Vec<Vec<AtomicU64>>,
+}
+
+/// The index of a directory, to be filled.
+#[derive(Debug)]
+pub(crate) struct EmptyIndex(Index);
+
+impl Loading {
+    /// For so many accounts; `None` if that is too many.
+    pub(crate) fn new(accounts: u32) -> Option<Self> {
+        (accounts < UNKNOWN).then(|| Self { directory: Directory::default(), accounts })
+    }
+
+    /// Room for ids in order.
+    pub(crate) fn ids(&self) -> Ids<'_> {
+        Ids { loading: self, chunks: Vec::new() }
+    }
+
+    /// An index of the size it would have grown to. A thread may make it while others read ids.
+    pub(crate) fn index(&self) -> EmptyIndex {
+        let slots = (self.accounts as usize + 1).saturating_mul(4).div_ceil(3);
+        EmptyIndex(Index::new(slots.next_power_of_two().max(SLOTS_MIN)))
+    }
+
+    /// The directory that gives the numbers from 0 on to the ids in these chunks; `None` if one comes twice, or there are
+    /// more or fewer than accounts.
+    pub(crate) fn finish(
+        self,
+        chunks: Vec<Vec<AtomicU64>>,
+        EmptyIndex(index): EmptyIndex,
+        threads: usize,
+    ) -> Option<Directory> {
+        let Self { directory, accounts } = self;
+        let mut left = accounts as usize;
+        for mut chunk in chunks {
+            if chunk.len() != left.min(CHUNK) {
+                return None;
             }
-            for (no, hash) in numbers.zip(&hashes) {
-                index.put(*hash, no);
+            left -= chunk.len();
+            chunk.resize_with(CHUNK, || AtomicU64::new(0));
+            directory.ids.push(chunk.into());
+        }
+        if left > 0 {
+            return None;
+        }
+        directory.len.store(accounts, Ordering::Release);
+        let each = accounts.div_ceil(u32::try_from(threads.max(1)).unwrap_or(1)).max(1);
+        let all_new = std::thread::scope(|scope| {
+            let parts: Vec<_> = (0..accounts)
+                .step_by(each as usize)
+                .map(|from| (from, from.saturating_add(each).min(accounts)))
+                .map(|(from, until)| {
+                    let (directory, index) = (&directory, &index);
+                    scope.spawn(move || directory.put_all(index, from, until))
+                })
+                .collect();
+            parts.into_iter().all(|part| part.join().unwrap_or(false))
+        });
+        directory.index.store(Arc::new(index));
+        all_new.then_some(directory)
+    }
+}
+
+impl Ids<'_> {
+    pub(crate) fn add(&mut self, key: AccountKey<'_>) {
+        let stored = AtomicU64::new(self.loading.directory.kept(key));
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(stored),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(stored);
+                self.chunks.push(chunk);
             }
         }
-        self.index.store(Arc::new(index));
+    }
+
+    /// The chunks, as [`Loading::finish`] takes them.
+    pub(crate) fn chunks(self) -> Vec<Vec<AtomicU64>> {
+        self.chunks
     }
 }
 
@@ -487,38 +495,51 @@ mod tests {
         assert_eq!(directory.intern(AccountKey::Text("bob"), keys.len() as u32), None);
     }
 
+    fn loaded(parts: &[&[AccountKey<'_>]], accounts: usize, threads: usize) -> Option<Directory> {
+        let loading = Loading::new(accounts as u32).unwrap();
+        let chunks = parts.iter().flat_map(|part| {
+            let mut ids = loading.ids();
+            part.iter().for_each(|key| ids.add(*key));
+            ids.chunks()
+        });
+        let (chunks, index) = (chunks.collect(), loading.index());
+        loading.finish(chunks, index, threads)
+    }
+
     #[test]
     fn ids_that_were_saved_are_found_again() {
+        let names: Vec<String> = (0..80_000u64).map(|n| format!("name-{n}")).collect();
+        let keys: Vec<AccountKey<'_>> = (0u64..)
+            .zip(&names)
+            .map(|(n, name)| match n % 5 {
+                0 => AccountKey::Text(name),
+                1 => AccountKey::Number(u64::MAX - n),
+                _ => AccountKey::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1),
+            })
+            .collect();
+        let (first, second) = keys.split_at(2 * CHUNK);
         for threads in [1, 2, 7] {
-            let ids = |from: u64| {
-                (from..from + 40_000).map(|n| match n % 5 {
-                    0 => LoadedId::Text(format!("name-{n}").into()),
-                    1 => LoadedId::Number(u64::MAX - n),
-                    _ => LoadedId::Number(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1),
-                })
-            };
-            let all = |from| LoadedIds::Mixed(ids(from).collect());
-            let parts = || vec![all(0), LoadedIds::Numbers(Vec::new()), all(40_000)];
-            let loaded = Directory::of(parts(), threads).unwrap();
+            let loaded_now = loaded(&[first, &[], second], keys.len(), threads).unwrap();
             let grown = Directory::default();
-            for (no, id) in (0..).zip(ids(0).chain(ids(40_000))) {
-                let key = match &id {
-                    LoadedId::Number(number) => AccountKey::Number(*number),
-                    LoadedId::Text(text) => AccountKey::Text(text),
-                };
-                assert_eq!(loaded.find(key), Some(no));
-                assert_eq!(loaded.name(no), Some(key));
-                assert_eq!(grown.intern(key, u32::MAX), Some(no));
+            for (no, key) in (0..).zip(&keys) {
+                assert_eq!(loaded_now.find(*key), Some(no));
+                assert_eq!(loaded_now.name(no), Some(*key));
+                assert_eq!(grown.intern(*key, u32::MAX), Some(no));
             }
-            assert_eq!(loaded.find(AccountKey::Text("bob")), None);
-            assert_eq!(loaded.intern(AccountKey::Text("bob"), u32::MAX), Some(80_000));
-            assert_eq!(loaded.index.load().slots.len(), grown.index.load().slots.len());
-            let mut twice = parts();
-            twice.push(LoadedIds::Mixed(vec![LoadedId::Text("name-5".into())]));
-            assert!(Directory::of(twice, threads).is_none(), "one comes twice");
+            assert_eq!(loaded_now.find(AccountKey::Text("bob")), None);
+            assert_eq!(loaded_now.intern(AccountKey::Text("bob"), u32::MAX), Some(80_000));
+            assert_eq!(loaded_now.index.load().slots.len(), grown.index.load().slots.len());
+            let twice = [second, &[AccountKey::Text("name-5"), AccountKey::Text("name-5")]].concat();
+            assert!(loaded(&[first, &twice], keys.len() + 2, threads).is_none(), "one comes twice");
+            assert!(loaded(&[first, second], keys.len() + 1, threads).is_none(), "one is missing");
+            assert!(loaded(&[first, second], keys.len() - 1, threads).is_none(), "one is too much");
+            assert!(loaded(&[second, first], keys.len(), threads).is_none(), "a gap");
         }
-        assert_eq!(Directory::of(Vec::new(), 2).unwrap().len(), 0);
-        let numbers = |ids: &[u64]| Directory::of(vec![LoadedIds::Numbers(ids.to_vec())], 2);
+        assert_eq!(loaded(&[], 0, 2).unwrap().len(), 0);
+        let numbers = |ids: &[u64]| {
+            let keys: Vec<_> = ids.iter().map(|id| AccountKey::Number(*id)).collect();
+            loaded(&[&keys], ids.len(), 2)
+        };
         assert_eq!(numbers(&[5, u64::MAX, 7]).unwrap().find(AccountKey::Number(u64::MAX)), Some(1));
         assert!(numbers(&[5, 6, 5]).is_none());
     }

@@ -313,6 +313,21 @@ impl Reader {
         more
     }
 
+    /// Unpacks a block of follower sets that were loaded and nobody looked at so far, on any platform, and says whether
+    /// there may be more: see [`followers::Reader::unpack`].
+    ///
+    /// # Errors
+    /// When what was saved is not sets.
+    pub fn unpack(&self) -> Result<bool, followers::LoadError> {
+        let platforms = self.shared.platforms.load();
+        for platform in platforms.values() {
+            if platform.followers.unpack()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A key of any platform; it may be revoked or expired, see [`ApiKey::works_at`].
     pub fn key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
         self.shared.keys.load().get(id).map(Arc::clone)

@@ -31,6 +31,23 @@ impl Registers {
         }
     }
 
+    /// Puts numbers behind all others, as many as fill whole chunks, and leaves the rest. For loading, from the first on.
+    pub(crate) fn take_whole(&mut self, numbers: &mut Vec<u64>) {
+        let (whole, rest) = numbers.as_chunks::<CHUNK>();
+        if whole.is_empty() {
+            return;
+        }
+        self.chunks.extend(whole.iter().map(|chunk| Arc::new(*chunk)));
+        let rest = rest.len();
+        numbers.drain(..numbers.len() - rest);
+    }
+
+    /// Puts the last numbers behind all others.
+    pub(crate) fn take_rest(&mut self, mut numbers: Vec<u64>) {
+        numbers.resize(numbers.len().next_multiple_of(CHUNK), 0);
+        self.take_whole(&mut numbers);
+    }
+
     /// The numbers in order and in blocks, without the zeros at the end: how many there are depends on what was asked,
     /// not on what is known.
     pub(crate) fn blocks(&self, block: usize) -> impl Iterator<Item = &[u64]> + '_ {
@@ -61,5 +78,11 @@ mod tests {
         assert_eq!(blocks, [256, 256, 189]);
         assert_eq!(pinned.blocks(256).flatten().sum::<u64>(), 3);
         assert_eq!(Registers::default().blocks(256).count(), 0);
+        let mut loaded = Registers::default();
+        let mut numbers: Vec<u64> = pinned.blocks(256).flatten().copied().collect();
+        loaded.take_whole(&mut numbers);
+        assert_eq!(numbers.len(), 189);
+        loaded.take_rest(numbers);
+        assert_eq!((loaded.get(700), loaded.get(699), loaded.get(1 << 30)), (3, 0, 0));
     }
 }

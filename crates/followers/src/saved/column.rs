@@ -4,9 +4,6 @@ use super::What;
 use super::bytes::{Input, put_varint};
 use super::pack::{BLOCK, BitsOut, unpack};
 
-/// Numbers of one item at most.
-pub(super) const COLUMN: usize = 1 << 15;
-
 /// Appends an item: how many numbers, then the numbers.
 pub(super) fn put(out: &mut Vec<u8>, numbers: &[u32]) {
     put_varint(out, numbers.len() as u64);
@@ -21,11 +18,11 @@ pub(super) fn put(out: &mut Vec<u8>, numbers: &[u32]) {
     }
 }
 
-/// Reads an item and gives each number to `each`, in order.
-pub(super) fn read(input: &mut Input<'_>, mut each: impl FnMut(u32)) -> Result<(), What> {
+/// Reads an item of `most` numbers at most, and gives each number to `each`, in order.
+pub(super) fn read(input: &mut Input<'_>, most: usize, mut each: impl FnMut(u32)) -> Result<(), What> {
     let (mut padded, mut block) = (Vec::new(), [0; BLOCK]);
     let mut left = input.u32()? as usize;
-    if left > COLUMN {
+    if left > most {
         return Err("a column is too long");
     }
     while left > 0 {

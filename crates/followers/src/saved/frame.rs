@@ -1,12 +1,14 @@
 //! Saved bytes as frames, each with its own checksum.
 //!
 //! A frame stands alone, so that several can be read at once: distances between numbers start afresh in it. The
-//! exception is a set that is too long for one frame, which goes on in frames of its own.
+//! exception are the sets of a block of accounts that are too much for one frame: they go on in frames of their own.
+
+use std::ops::Range;
 
 use super::{LoadError, What};
 
 const MAGIC: &[u8; 8] = b"NPFOLLOW";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// A frame is closed once it holds as much.
 const FRAME_BYTES: usize = 1 << 20;
@@ -21,7 +23,7 @@ const BACK: usize = 4;
 pub(super) enum Kind {
     Head = 1,
     Sets = 2,
-    /// Goes on with the last set of the frame before.
+    /// Goes on where the frame before was full.
     More = 3,
     Following = 4,
     Attributes = 5,
@@ -138,6 +140,11 @@ impl<'a> Frame<'a> {
         } else {
             Err("the checksum does not match")
         }
+    }
+
+    /// Where what it holds lies.
+    pub(super) fn place(&self) -> Range<usize> {
+        self.offset + FRONT..self.offset + self.checked.len()
     }
 
     pub(super) fn damaged(&self, what: What) -> LoadError {

@@ -1,35 +1,45 @@
 //! Loading: frames are found first, then read by several threads, then put in place in order.
 //!
 //! What comes of it does not depend on the threads: each part is read by itself and put where it belongs, and of
-//! several damages the first in the file is told.
+//! several damages the first in the file is told. Of follower sets only the checksums are looked at: they are unpacked
+//! later, see [`super::packed`].
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bytes::Input;
 use super::frame::{self, Frame, Kind};
 use super::pack::Block;
-use super::{LoadError, What, column, facts, sets};
+use super::packed::{self, Packed, PackedBlock};
+use super::{LoadError, What, column, facts};
 use crate::attributes::Chunk;
 use crate::day_column::DayChunk;
 use crate::horizon::{Stamp, edge_of};
 use crate::kept::Kept;
 use crate::set::SetBuilder;
-use crate::{AccountDay, AccountNo, Attribute, Engine, FollowerSet, Limits};
+use crate::shared::{COUNTS, SLOTS};
+use crate::{AccountDay, Attribute, Engine, Limits};
 
-/// Frames that are read together: one, or a set that takes several.
+/// Frames that are read together: one, or the sets of a block that take several.
 struct Part<'f, 'a> {
     frames: &'f [Frame<'a>],
 }
 
 /// What a part said.
 enum Read {
-    Sets(Vec<(u32, Arc<FollowerSet>)>),
-    Following(Vec<u32>),
+    Sets(PackedBlock, u64),
+    Following(Vec<Counts>),
     Attributes(Vec<AccountFacts>),
     Horizon(Vec<(u64, Stamp)>),
     Filters(Vec<(u32, Kept)>),
     Removals(Vec<(u32, bool, i64)>),
+}
+
+/// How many each of some accounts follows.
+struct Counts {
+    counts: Box<[AtomicU32]>,
+    accounts: u32,
+    sum: u64,
 }
 
 /// One chunk of what is known of accounts, and where it lies.
@@ -44,36 +54,54 @@ impl Engine {
     /// # Errors
     /// Bytes that are not a saved engine, are damaged, or were saved under other limits.
     pub fn load(bytes: &[u8], limits: Limits) -> Result<Engine, LoadError> {
-        let (engine, used) = Engine::load_front(bytes, limits, 1)?;
+        let (engine, used) = Engine::load_packed(&Arc::new(bytes.to_vec()), 0, limits, 1)?;
+        while engine.shared.unpack()? {}
         if used == bytes.len() {
             return Ok(engine);
         }
         Err(LoadError::Damaged { offset: used as u64, what: "bytes follow the last frame" })
     }
 
-    /// Like [`Engine::load`], with so many threads, and other bytes may follow: says how many were read.
+    /// Like [`Engine::load`], from the bytes at `from` and with so many threads, and other bytes may follow: says how many
+    /// were read.
+    ///
+    /// The follower sets stay packed in these bytes until someone looks at them or [`crate::Reader::unpack`] is called.
+    /// Their checksums were looked at and their sizes compared with the following counts; sets that do not ascend, or
+    /// name accounts that do not exist, are found when they are unpacked.
     ///
     /// # Errors
-    /// Those of [`Engine::load`].
-    pub fn load_front(bytes: &[u8], limits: Limits, threads: usize) -> Result<(Engine, usize), LoadError> {
-        let (frames, used) = frame::find(bytes)?;
+    /// Those of [`Engine::load`], but for what is found later.
+    pub fn load_packed(
+        bytes: &Arc<Vec<u8>>,
+        from: usize,
+        limits: Limits,
+        threads: usize,
+    ) -> Result<(Engine, usize), LoadError> {
+        let (frames, used) = frame::find(bytes.get(from..).unwrap_or_default())?;
         let (head, rest) = frames.split_first().ok_or(LoadError::NotFollowers)?;
         let payload = head.payload().map_err(|what| head.damaged(what))?;
-        let mut engine = read_head(&mut Input::new(payload), limits).map_err(|what| match what {
-            Some(what) => head.damaged(what),
-            None => LoadError::OtherLimits,
-        })?;
+        let (mut engine, accounts) =
+            read_head(&mut Input::new(payload), limits).map_err(|what| match what {
+                Some(what) => head.damaged(what),
+                None => LoadError::OtherLimits,
+            })?;
         let parts = parts(rest);
-        let read = read_all(&parts, engine.shared.accounts(), engine.horizon.floor(), threads)?;
-        let mut place = Place { engine: &mut engine, set_after: None, edges: 0, following: 0, counted: 0 };
+        let read = read_all(&parts, accounts, engine.horizon.floor(), threads)?;
+        let mut place =
+            Place { engine: &mut engine, accounts, blocks: Vec::new(), edges: 0, following: 0, counted: 0 };
         for (part, read) in parts.iter().zip(read) {
             let at = part.frames.first().unwrap_or(head);
             place.put(read).map_err(|what| at.damaged(what))?;
         }
-        let whole = place.counted == place.engine.shared.accounts() && place.edges == place.following;
+        let whole = place.counted == accounts && place.edges == place.following;
         if !whole {
             return Err(head.damaged("following counts do not fit the sets"));
         }
+        if !place.blocks.is_empty() {
+            let packed = Packed::new(Arc::clone(bytes), from, accounts, place.blocks);
+            engine.shared.set_packed(packed, accounts);
+        }
+        engine.grow(accounts);
         // The end has no content, but it has a checksum.
         if let Some(end) = rest.last() {
             end.payload()
@@ -85,7 +113,7 @@ impl Engine {
 }
 
 /// `None` stands for limits that differ.
-fn read_head(head: &mut Input<'_>, limits: Limits) -> Result<Engine, Option<What>> {
+fn read_head(head: &mut Input<'_>, limits: Limits) -> Result<(Engine, u32), Option<What>> {
     let accounts = head.u32()?;
     let clock = head.i64()?;
     let saved = [head.i64()?, head.i64()?, head.i64()?];
@@ -96,9 +124,8 @@ fn read_head(head: &mut Input<'_>, limits: Limits) -> Result<Engine, Option<What
         return Err(None);
     }
     let mut engine = Engine::new(limits);
-    engine.grow(accounts);
     engine.set_clock(clock);
-    Ok(engine)
+    Ok((engine, accounts))
 }
 
 /// Cuts the frames behind the head into parts; the end is none.
@@ -156,35 +183,32 @@ struct Reader {
 
 impl Reader {
     fn part(&mut self, part: &Part<'_, '_>) -> Result<Read, LoadError> {
-        let Some((first, more)) = part.frames.split_first() else { return Ok(Read::Sets(Vec::new())) };
-        let mut more = more.iter();
-        let mut at = first;
+        let Some((first, more)) = part.frames.split_first() else { return Ok(Read::Removals(Vec::new())) };
+        for frame in more {
+            frame.payload().map_err(|what| frame.damaged(what))?;
+        }
         let read = first.payload().and_then(|payload| {
             let mut input = Input::new(payload);
-            let read = self.items(first.kind, &mut input, &mut |input| {
-                at = more.next().ok_or("a set is cut short")?;
-                *input = Input::new(at.payload()?);
-                Ok(())
-            })?;
-            if more.as_slice().is_empty() { Ok(read) } else { Err("a set that goes on though it is whole") }
+            if first.kind != Kind::Sets {
+                return self.items(first.kind, &mut input);
+            }
+            let (at, followers) = packed::head(&mut input)?;
+            let frames = part.frames.iter().map(Frame::place).collect();
+            Ok(Read::Sets(PackedBlock { at, frames }, followers))
         });
         read.map_err(|what| {
             // What was read of a set before the damage is no part of the next one.
             self.builder = SetBuilder::default();
-            at.damaged(what)
+            first.damaged(what)
         })
     }
 
-    fn items<'a>(
-        &mut self,
-        kind: Kind,
-        input: &mut Input<'a>,
-        more: &mut dyn FnMut(&mut Input<'a>) -> Result<(), What>,
-    ) -> Result<Read, What> {
+    fn items(&mut self, kind: Kind, input: &mut Input<'_>) -> Result<Read, What> {
         Ok(match kind {
-            Kind::Head | Kind::More | Kind::End => return Err("an item in a frame that has none"),
-            Kind::Sets => Read::Sets(self.sets(input, more)?),
-            Kind::Following => Read::Following(following(input)?),
+            Kind::Head | Kind::Sets | Kind::More | Kind::End => {
+                return Err("an item in a frame that has none");
+            }
+            Kind::Following => Read::Following(all(input, following)?),
             Kind::Attributes => Read::Attributes(all(input, |input| {
                 let number = input.u8()?;
                 if let Some(number) = number.checked_sub(facts::DAYS_FROM) {
@@ -214,41 +238,20 @@ impl Reader {
         })
     }
 
-    fn sets<'a>(
-        &mut self,
-        input: &mut Input<'a>,
-        more: &mut dyn FnMut(&mut Input<'a>) -> Result<(), What>,
-    ) -> Result<Vec<(u32, Arc<FollowerSet>)>, What> {
-        let mut sets: Vec<(u32, Arc<FollowerSet>)> = Vec::new();
-        while !input.is_empty() {
-            let far = input.u32()?;
-            let who = match sets.last() {
-                // The first set of a frame stands by its number, the others by their distance.
-                None => far,
-                Some(_) if far == 0 => return Err("sets are out of order"),
-                Some((before, _)) => before.checked_add(far).ok_or("an account number is too large")?,
-            };
-            self.exists(who)?;
-            let set = sets::read_pieces(input, &mut self.builder, &mut self.block, self.accounts, more)?;
-            if set.is_empty() || set.contains(AccountNo(who)).is_some() {
-                return Err("a set that cannot be");
-            }
-            sets.push((who, Arc::new(set)));
-        }
-        Ok(sets)
-    }
-
     fn exists(&self, who: u32) -> Result<(), What> {
         if who < self.accounts { Ok(()) } else { Err("an account number is too large") }
     }
 }
 
-fn following(input: &mut Input<'_>) -> Result<Vec<u32>, What> {
-    let mut counts = Vec::new();
-    while !input.is_empty() {
-        column::read(input, |number| counts.push(number))?;
-    }
-    Ok(counts)
+fn following(input: &mut Input<'_>) -> Result<Counts, What> {
+    let (mut counts, mut sum) = (Vec::with_capacity(COUNTS), 0);
+    column::read(input, COUNTS, |number| {
+        counts.push(AtomicU32::new(number));
+        sum += u64::from(number);
+    })?;
+    let accounts = counts.len() as u32;
+    counts.resize_with(COUNTS, AtomicU32::default);
+    Ok(Counts { counts: counts.into(), accounts, sum })
 }
 
 fn all<T>(
@@ -265,7 +268,8 @@ fn all<T>(
 /// Puts what was read in place.
 struct Place<'e> {
     engine: &'e mut Engine,
-    set_after: Option<u32>,
+    accounts: u32,
+    blocks: Vec<PackedBlock>,
     edges: u64,
     following: u64,
     counted: u32,
@@ -274,24 +278,27 @@ struct Place<'e> {
 impl Place<'_> {
     fn put(&mut self, read: Read) -> Result<(), What> {
         match read {
-            Read::Sets(sets) => {
-                for (who, set) in sets {
-                    if self.set_after.is_some_and(|after| who <= after) {
-                        return Err("sets are out of order");
-                    }
-                    self.set_after = Some(who);
-                    self.edges += u64::from(set.len());
-                    self.engine.sets.install(who, set);
+            Read::Sets(block, followers) => {
+                if self.blocks.last().is_some_and(|before| block.at <= before.at) {
+                    return Err("sets are out of order");
                 }
+                if block.at as usize >= (self.accounts as usize).div_ceil(SLOTS) {
+                    return Err("sets of accounts that do not exist");
+                }
+                self.edges = self.edges.checked_add(followers).ok_or("followers are miscounted")?;
+                self.blocks.push(block);
             }
             Read::Following(counts) => {
-                for count in counts {
-                    if self.counted >= self.engine.shared.accounts() {
+                for Counts { counts, accounts, sum } in counts {
+                    // All have an item's worth but the last.
+                    if !(self.counted as usize).is_multiple_of(COUNTS)
+                        || accounts > self.accounts - self.counted
+                    {
                         return Err("following counts of accounts that do not exist");
                     }
-                    self.engine.shared.set_following(self.counted, count);
-                    self.counted += 1;
-                    self.following += u64::from(count);
+                    self.counted += accounts;
+                    self.following += sum;
+                    self.engine.shared.add_following(counts);
                 }
             }
             Read::Attributes(chunks) => {

@@ -9,10 +9,12 @@ mod facts;
 mod frame;
 mod load;
 mod pack;
+mod packed;
 mod save;
 mod sets;
 
 pub(crate) use bytes::put_varint;
+pub(crate) use packed::Packed;
 pub use save::Pinned;
 
 /// Why saved bytes were not loaded.

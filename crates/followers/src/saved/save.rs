@@ -10,11 +10,8 @@ use crate::day_column::Days;
 use crate::horizon::Stamp;
 use crate::kept::Kept;
 use crate::pins::PinnedPlaces;
-use crate::shared::{Shared, Version};
+use crate::shared::{COUNTS, SLOTS, Shared, Version};
 use crate::{AccountDay, Attribute, Engine, Limits};
-
-/// Accounts whose sets are taken at once.
-const TAKEN: u32 = 4096;
 
 /// The whole state at the moment it was pinned, to be saved on any thread while the engine goes on.
 ///
@@ -88,7 +85,7 @@ impl Pinned {
             put_i64(out.payload(), number);
         }
         let following = self.save_sets(&mut out)?;
-        for part in following.chunks(column::COLUMN) {
+        for part in following.chunks(COUNTS) {
             out.item(Kind::Following)?;
             column::put(out.payload(), part);
         }
@@ -135,16 +132,23 @@ impl Pinned {
         let mut following = vec![0u32; self.accounts as usize];
         let mut room = sets::Room::default();
         let now = |who| self.shared.slot(who).and_then(|slot| slot.load_full());
-        let mut before = 0;
-        for until in (0..self.accounts).step_by(TAKEN as usize).map(|from| from.saturating_add(TAKEN)) {
+        for (block, first) in (0u64..).zip((0..self.accounts).step_by(SLOTS)) {
+            let until = first.saturating_add(SLOTS as u32);
             let taken = self.sets.as_ref().map(|sets| sets.take(until, now)).unwrap_or_default();
+            let taken: Vec<_> = taken.into_iter().filter_map(|(who, set)| Some((who, set?))).collect();
+            if taken.is_empty() {
+                continue;
+            }
+            out.begin(Kind::Sets)?;
+            put_varint(out.payload(), block);
+            put_varint(out.payload(), taken.iter().map(|(_, set)| u64::from(set.len())).sum());
+            let mut next = first;
             for (who, set) in taken {
-                let Some(set) = set else { continue };
-                if out.item(Kind::Sets)? {
-                    before = 0;
+                if out.is_full() {
+                    out.begin(Kind::More)?;
                 }
-                put_varint(out.payload(), u64::from(who - before));
-                before = who;
+                put_varint(out.payload(), u64::from(who - next));
+                next = who + 1;
                 sets::put_framed(out, &set, &mut room, &mut following)?;
             }
         }

@@ -58,8 +58,7 @@ pub(super) fn put(out: &mut Vec<u8>, set: &FollowerSet, room: &mut Room) {
     }
 }
 
-/// Writes a set into as many frames as it needs; the first has been begun and holds whose set it is. Adds one to the
-/// count of each follower.
+/// Writes a set into as many frames as it needs, behind whose set it is. Adds one to the count of each follower.
 pub(super) fn put_framed<E>(
     out: &mut Out<'_, E>,
     set: &FollowerSet,

@@ -1,5 +1,7 @@
 //! A pinned moment is saved as it was, whatever happens before the last of it is written.
 
+use std::sync::Arc;
+
 use followers::{AccountNo, Attribute, Criteria, Edge, Engine, Filter, FilterId, Limits, Op, Order};
 use proptest::prelude::*;
 
@@ -132,11 +134,45 @@ fn threads_do_not_show_in_what_is_loaded() {
     }
     let bytes = saved(&engine);
     for threads in [1, 2, 5] {
-        let followed = [&bytes[..], b"what follows"].concat();
-        let (loaded, used) = Engine::load_front(&followed, Limits::default(), threads).unwrap();
+        let followed = Arc::new([b"before", &bytes[..], b"what follows"].concat());
+        let (loaded, used) = Engine::load_packed(&followed, 6, Limits::default(), threads).unwrap();
         assert_eq!(used, bytes.len());
         loaded.check().unwrap();
         assert!(saved(&loaded) == bytes, "{threads} threads");
+    }
+}
+
+/// A writer and readers that come before the sets are unpacked see them as they were saved.
+#[test]
+fn sets_are_the_same_before_they_are_unpacked_meanwhile_and_after() {
+    let mut engine = engine();
+    for seed in 0..100 {
+        change(&mut engine, seed * 104_729, seed);
+    }
+    let bytes = Arc::new(saved(&engine));
+    let counts: Vec<u32> = (0..ACCOUNTS).map(|who| engine.reader().count(AccountNo(who))).collect();
+    for seed in 200..220 {
+        change(&mut engine, seed * 7919, seed);
+    }
+    let expected = saved(&engine);
+    for unpacked_before in [0, 1, 9] {
+        let (mut loaded, _) = Engine::load_packed(&bytes, 0, Limits::default(), 1).unwrap();
+        let reader = loaded.reader();
+        for _ in 0..unpacked_before {
+            reader.unpack().unwrap();
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| while reader.unpack().unwrap() {});
+            for (who, count) in (0..).zip(&counts) {
+                assert_eq!(reader.count(AccountNo(who)), *count, "{who}");
+            }
+            for seed in 200..220 {
+                change(&mut loaded, seed * 7919, seed);
+            }
+        });
+        loaded.check().unwrap();
+        assert!(saved(&loaded) == expected, "{unpacked_before}");
+        assert_eq!(reader.unpack(), Ok(false));
     }
 }
 
@@ -157,7 +193,7 @@ fn a_set_of_a_million_comes_back() {
         .collect();
     engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
     let bytes = saved(&engine);
-    let (loaded, _) = Engine::load_front(&bytes, Limits::default(), 2).unwrap();
+    let (loaded, _) = Engine::load_packed(&Arc::new(bytes.clone()), 0, Limits::default(), 2).unwrap();
     assert_eq!(loaded.reader().count(AccountNo(1)), batch.len() as u32);
     loaded.check().unwrap();
     assert!(saved(&loaded) == bytes);

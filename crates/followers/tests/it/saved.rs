@@ -1,6 +1,7 @@
 //! Saved bytes: pinned, and never trusted.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use followers::{
     AccountDay, AccountNo, Attribute, Criteria, Day, Edge, Engine, Filter, Limits, LoadError, Op, Order,
@@ -71,8 +72,8 @@ fn bytes_of(engine: &Engine) -> Vec<u8> {
 
 /// If this fails, the format changed: raise the version, keep reading the old one, and pin a new file beside it.
 #[test]
-fn version_2_is_pinned() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v2.followers");
+fn version_3_is_pinned() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v3.followers");
     let bytes = bytes_of(&example());
     if !path.exists() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -103,22 +104,52 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
     assert!(Engine::load(&longer, Limits::default()).is_err());
 }
 
-/// With the checksums made right again, so that what reads the frames is what is tested.
+/// Flips a bit and makes the checksums right again, so that what reads the frames is what is tested.
+fn flipped(good: &[u8], at: usize) -> Vec<u8> {
+    let mut bad = good.to_vec();
+    bad[at] ^= 1 << (at % 8);
+    let mut from = 10;
+    while let Some(length) = bad.get(from + 1..from + 5) {
+        let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
+        let Some(checked) = bad.get(from..from + 5 + length) else { break };
+        let checksum = crc32fast::hash(checked).to_le_bytes();
+        let Some(place) = bad.get_mut(from + 5 + length..from + 9 + length) else { break };
+        place.copy_from_slice(&checksum);
+        from += 9 + length;
+    }
+    bad
+}
+
+/// The first frame of sets holds two numbers before its sets; the accounts of the first block are there and the sums fit, so
+/// it is only unpacking that can find what is wrong.
+#[test]
+fn sets_that_are_none_are_found_when_they_are_unpacked_and_never_shown() {
+    let good = bytes_of(&example());
+    let head = u32::from_le_bytes(good[11..15].try_into().unwrap()) as usize;
+    let sets = 10 + 9 + head;
+    assert_eq!(good[sets], 2, "the kind of the frame");
+    let mut found = 0;
+    for at in sets + 8..sets + 60 {
+        let bad = flipped(&good, at);
+        let loaded = Engine::load_packed(&Arc::new(bad.clone()), 0, Limits::default(), 1);
+        let Ok((engine, _)) = loaded else { continue };
+        if Engine::load(&bad, Limits::default()).is_ok() {
+            continue;
+        }
+        found += 1;
+        let reader = engine.reader();
+        assert!(matches!(reader.unpack(), Err(LoadError::Damaged { .. })), "byte {at}");
+        let looked = std::panic::catch_unwind(|| reader.count(AccountNo(7)));
+        assert!(looked.is_err(), "byte {at}: no answer is better than a wrong one");
+    }
+    assert!(found > 10, "{found} of the bytes are only looked at later");
+}
+
 #[test]
 fn frames_are_not_trusted_though_their_checksum_is_right() {
     let good = bytes_of(&example());
     for at in (10..good.len()).step_by(11) {
-        let mut bad = good.clone();
-        bad[at] ^= 1 << (at % 8);
-        let mut from = 10;
-        while let Some(length) = bad.get(from + 1..from + 5) {
-            let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
-            let Some(checked) = bad.get(from..from + 5 + length) else { break };
-            let checksum = crc32fast::hash(checked).to_le_bytes();
-            let Some(place) = bad.get_mut(from + 5 + length..from + 9 + length) else { break };
-            place.copy_from_slice(&checksum);
-            from += 9 + length;
-        }
+        let bad = flipped(&good, at);
         // Many such changes are states that could be; what matters is that reading them ends.
         if let Ok(engine) = Engine::load(&bad, Limits { accounts_max: 5_000, ..Limits::default() }) {
             bytes_of(&engine);

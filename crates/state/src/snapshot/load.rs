@@ -1,4 +1,5 @@
-//! Loading: the ids of a platform and its follower sets are read side by side, the rest in order.
+//! Loading: the ids of a platform are read beside its attributes, the rest in order. Its follower sets stay packed until
+//! somebody looks at them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,13 +8,15 @@ use followers::Engine;
 
 use super::frame::{Frames, Kind, content};
 use super::{MAGIC, VERSION, key, load_rest, load_slot, packed, put_limits};
-use crate::directory::{Directory, LoadedId, LoadedIds};
-use crate::ids::{AccountId, Label, PlatformId};
+use crate::directory::{Directory, Ids, Loading};
+use crate::event_ids::EventIds;
+use crate::ids::{AccountKey, Label, PlatformId};
 use crate::limits::Limits;
 use crate::machine::{LoadError, Machine};
 use crate::platform::Platform;
 use crate::record::bytes::Bytes;
 use crate::record::v1::{account, id, millis, platform};
+use crate::registers::Registers;
 
 impl Machine {
     /// The machine that [`Machine::save`] wrote.
@@ -21,15 +24,27 @@ impl Machine {
     /// # Errors
     /// Bytes that are not a saved state, are damaged, or were saved under other limits.
     pub fn load(bytes: &[u8], limits: Limits) -> Result<Self, LoadError> {
-        Self::load_with(bytes, limits, 1)
+        let machine = Self::load_packed(&Arc::new(bytes.to_vec()), 0, limits, 1)?;
+        let reader = machine.reader();
+        while reader.unpack().map_err(LoadError::Followers)? {}
+        Ok(machine)
     }
 
-    /// Like [`Machine::load`], by so many threads. They do not show in what is loaded.
+    /// Like [`Machine::load`], from the bytes at `from` on, by so many threads. They do not show in what is loaded.
+    ///
+    /// The follower sets stay packed in these bytes until someone looks at them or [`crate::Reader::unpack`] is called:
+    /// see [`Engine::load_packed`].
     ///
     /// # Errors
-    /// Those of [`Machine::load`].
-    pub fn load_with(bytes: &[u8], limits: Limits, threads: usize) -> Result<Self, LoadError> {
-        let left = bytes.strip_prefix(MAGIC).ok_or(LoadError::NotAState)?;
+    /// Those of [`Machine::load`], but for what is found when the sets are unpacked.
+    pub fn load_packed(
+        bytes: &Arc<Vec<u8>>,
+        from: usize,
+        limits: Limits,
+        threads: usize,
+    ) -> Result<Self, LoadError> {
+        let left =
+            bytes.get(from..).and_then(|bytes| bytes.strip_prefix(MAGIC)).ok_or(LoadError::NotAState)?;
         let (version, left) = left.split_first_chunk().ok_or(LoadError::Damaged("its version"))?;
         match u16::from_le_bytes(*version) {
             VERSION => {}
@@ -45,7 +60,7 @@ impl Machine {
         let mut machine = Machine::new(limits);
         let platforms = load_head(&mut head, &mut machine).ok_or_else(|| Kind::Head.damaged())?;
         for _ in 0..platforms {
-            let platform = load_platform(&mut frames, &machine.limits, threads)?;
+            let platform = load_platform(bytes, &mut frames, &machine.limits, threads)?;
             machine.add_platform(platform);
         }
         if !frames.next(Kind::End)?.is_empty() || !frames.left.is_empty() {
@@ -86,49 +101,36 @@ fn load_platform_head(b: &mut Bytes<'_>) -> Option<Head> {
     b.is_empty().then_some(head)
 }
 
-fn load_platform(frames: &mut Frames<'_>, limits: &Limits, threads: usize) -> Result<Platform, LoadError> {
+fn load_platform(
+    bytes: &Arc<Vec<u8>>,
+    frames: &mut Frames<'_>,
+    limits: &Limits,
+    threads: usize,
+) -> Result<Platform, LoadError> {
     let mut head = Bytes::new(frames.next(Kind::Platform)?);
     let head = load_platform_head(&mut head).ok_or_else(|| Kind::Platform.damaged())?;
     let mut ids = Vec::new();
     while frames.is_next(Kind::Ids) {
         ids.push(frames.find(Kind::Ids)?);
     }
-    let sets = frames.left;
-    let (directory, engine) = std::thread::scope(|scope| {
+    let (directory, others) = std::thread::scope(|scope| {
         let apart = (threads > 1).then(|| scope.spawn(|| load_ids(&ids, head.accounts, threads)));
-        let engine = Engine::load_front(sets, limits.followers(), threads);
+        let others = load_others(bytes, frames, limits, threads);
         let directory = match apart {
             Some(thread) => thread.join().unwrap_or(None),
             None => load_ids(&ids, head.accounts, threads),
         };
-        (directory, engine)
+        (directory, others)
     });
     let directory = directory.ok_or_else(|| Kind::Ids.damaged())?;
-    let (engine, used) = engine?;
-    frames.left = sets.get(used..).unwrap_or_default();
+    let Others { engine, attributes, event_ids } = others?;
     if engine.reader().accounts() > head.accounts {
         return Err(LoadError::Damaged("the follower sets of a platform: they have accounts without an id"));
     }
     let mut p = Platform::with_accounts(head.name, head.title, head.registered_at, engine, directory);
     p.engine.grow(head.accounts);
-    let mut registers = Vec::new();
-    while frames.is_next(Kind::Registers) {
-        let mut items = Bytes::new(frames.next(Kind::Registers)?);
-        while !items.is_empty() {
-            load_block(&mut items, &mut registers).ok_or_else(|| Kind::Registers.damaged())?;
-        }
-    }
-    for (no, register) in (0..head.accounts).zip(registers) {
-        if register != 0 {
-            p.attributes.set(no, register);
-        }
-    }
-    while frames.is_next(Kind::EventIds) {
-        let mut items = Bytes::new(frames.next(Kind::EventIds)?);
-        while !items.is_empty() {
-            p.event_ids.load(&mut items).ok_or_else(|| Kind::EventIds.damaged())?;
-        }
-    }
+    p.attributes = attributes;
+    p.event_ids = event_ids;
     while frames.is_next(Kind::Slots) {
         let mut items = Bytes::new(frames.next(Kind::Slots)?);
         while !items.is_empty() {
@@ -144,6 +146,43 @@ fn load_platform(frames: &mut Frames<'_>, limits: &Limits, threads: usize) -> Re
     Ok(p)
 }
 
+/// What needs no ids.
+struct Others {
+    engine: Engine,
+    attributes: Registers,
+    event_ids: EventIds,
+}
+
+fn load_others(
+    bytes: &Arc<Vec<u8>>,
+    frames: &mut Frames<'_>,
+    limits: &Limits,
+    threads: usize,
+) -> Result<Others, LoadError> {
+    let sets = frames.left;
+    let from = bytes.len() - sets.len();
+    let (engine, used) = Engine::load_packed(bytes, from, limits.followers(), threads)?;
+    frames.left = sets.get(used..).unwrap_or_default();
+    let mut attributes = Registers::default();
+    let mut numbers = Vec::new();
+    while frames.is_next(Kind::Registers) {
+        let mut items = Bytes::new(frames.next(Kind::Registers)?);
+        while !items.is_empty() {
+            load_block(&mut items, &mut numbers).ok_or_else(|| Kind::Registers.damaged())?;
+            attributes.take_whole(&mut numbers);
+        }
+    }
+    attributes.take_rest(numbers);
+    let mut event_ids = EventIds::default();
+    while frames.is_next(Kind::EventIds) {
+        let mut items = Bytes::new(frames.next(Kind::EventIds)?);
+        while !items.is_empty() {
+            event_ids.load(&mut items).ok_or_else(|| Kind::EventIds.damaged())?;
+        }
+    }
+    Ok(Others { engine, attributes, event_ids })
+}
+
 fn load_block(items: &mut Bytes<'_>, registers: &mut Vec<u64>) -> Option<()> {
     let count = items.varint().and_then(|count| usize::try_from(count).ok())?;
     if count == 0 || count > packed::BLOCK { None } else { packed::read(items, count, registers) }
@@ -151,43 +190,43 @@ fn load_block(items: &mut Bytes<'_>, registers: &mut Vec<u64>) -> Option<()> {
 
 /// The directory of these pieces; `None` if something is wrong with one of them.
 fn load_ids(frames: &[&[u8]], accounts: u32, threads: usize) -> Option<Directory> {
+    let loading = Loading::new(accounts)?;
     let each = frames.len().div_ceil(threads.max(1)).max(1);
-    let parts: Option<Vec<LoadedIds>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = frames
+    let (index, chunks) = std::thread::scope(|scope| {
+        // Asking for its memory takes as long as reading ids.
+        let index = scope.spawn(|| loading.index());
+        let parts: Vec<_> = frames
             .chunks(each)
             .map(|frames| {
-                scope.spawn(move || frames.iter().map(|frame| load_piece(frame)).collect::<Vec<_>>())
+                let loading = &loading;
+                scope.spawn(move || {
+                    let mut ids = loading.ids();
+                    frames.iter().all(|frame| load_piece(frame, &mut ids).is_some()).then(|| ids.chunks())
+                })
             })
             .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|_| vec![None])).collect()
+        let parts = parts.into_iter().map(|part| part.join().ok().flatten());
+        let chunks = parts.collect::<Option<Vec<_>>>();
+        (index.join().ok(), chunks)
     });
-    let parts = parts?;
-    let count: usize = parts.iter().map(LoadedIds::len).sum();
-    if count != accounts as usize { None } else { Directory::of(parts, threads) }
+    loading.finish(chunks?.into_iter().flatten().collect(), index?, threads)
 }
 
-fn load_piece(frame: &[u8]) -> Option<LoadedIds> {
+/// Adds the ids of a piece, in order.
+fn load_piece(frame: &[u8], ids: &mut Ids<'_>) -> Option<()> {
     let mut b = Bytes::new(content(frame)?);
-    let mut numbers = Vec::with_capacity(super::IDS);
-    // From the first block with a text in it.
-    let mut mixed: Vec<LoadedId> = Vec::new();
+    let mut numbers = Vec::with_capacity(packed::BLOCK);
     while !b.is_empty() {
         let count = usize::try_from(b.varint()?).ok().filter(|count| (1..=packed::BLOCK).contains(count))?;
         if b.bool()? {
-            mixed.extend(numbers.drain(..).map(LoadedId::Number));
             for _ in 0..count {
-                mixed.push(match account(&mut b)? {
-                    AccountId::Number(number) => LoadedId::Number(number),
-                    AccountId::Text(text) => LoadedId::Text(text.as_ref().into()),
-                });
+                ids.add(account(&mut b)?.key());
             }
         } else {
+            numbers.clear();
             packed::read(&mut b, count, &mut numbers)?;
+            numbers.iter().for_each(|number| ids.add(AccountKey::Number(*number)));
         }
     }
-    if mixed.is_empty() {
-        return Some(LoadedIds::Numbers(numbers));
-    }
-    mixed.extend(numbers.into_iter().map(LoadedId::Number));
-    Some(LoadedIds::Mixed(mixed))
+    Some(())
 }
