@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 
 use crate::account::DAY_MS;
 use crate::attributes::Attributes;
+use crate::following::Edition;
 use crate::set::{Change, Scratch};
 use crate::taken::{FilteredOut, Taken};
 use crate::{AccountNo, Filter, FilterId};
@@ -28,6 +29,8 @@ pub(crate) struct Kept {
     pub(crate) armed: bool,
     /// Whom it took and holds still.
     pub(crate) taken: Taken,
+    /// In which edition of the lists of followed accounts those it took are listed, if in any; never saved.
+    pub(crate) listed_in: Option<Edition>,
 }
 
 /// Whom each kept filter took, for readers.
@@ -104,6 +107,8 @@ impl KeptFilters {
             let changes: Vec<Change> = part.iter().map(|(_, change)| *change).collect();
             if let Some(kept) = part.first().and_then(|(filter, _)| all.get_mut(*filter)) {
                 kept.taken.change(&changes, scratch);
+                // Late follows never were in the set, so nobody listed them.
+                kept.listed_in = None;
             }
         }
     }
@@ -159,6 +164,8 @@ impl KeptFilters {
             };
             if !changes.is_empty() {
                 kept.taken.change(&changes, scratch);
+                // Late follows never were in the set, so nobody listed them.
+                kept.listed_in = None;
             }
         }
     }

@@ -35,6 +35,8 @@ impl Engine {
         debug_assert!(self.kept.of(target.0).iter().all(|kept| kept.id != id));
         let followed = if filter.keep_followed { self.followed_by(target) } else { Vec::new() };
         let filter = normalised(filter, Day::of(self.clock), followed);
+        // Before the set changes: lists built from now on may not have them.
+        let listed_in = self.shared.lists.edition();
         let before = self.sets.shared(target.0);
         let shared = &self.shared;
         let choice = Choice::new(&filter, &shared.attributes);
@@ -51,7 +53,7 @@ impl Engine {
             FilteredOut::listed(FollowerSet::default())
         };
         let left = before.len() - removed;
-        let kept = Kept { id, at: self.clock, filter, armed, taken: Taken::new(taken) };
+        let kept = Kept { id, at: self.clock, filter, armed, taken: Taken::new(taken), listed_in };
         let expiry = self.expiry(&kept);
         self.kept.add(target.0, kept, expiry);
         FilterOutcome::Filtered { id, removed, left }
@@ -83,7 +85,7 @@ impl Engine {
         let count = after.len();
         assert_eq!(now.len().checked_add(restored), Some(count), "who was taken did not follow");
         self.recorder.begin(&self.shared.lists);
-        self.recorder.restored(&self.shared.lists, target.0, &after);
+        self.recorder.restored(&self.shared.lists, (target.0, &after), kept.listed_in);
         self.sets.publish_shared(target.0, after);
         self.recorder.end(&self.shared.lists);
         match kept.taken.leaves() {

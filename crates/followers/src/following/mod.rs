@@ -62,6 +62,8 @@ pub(crate) struct Following {
     begun: AtomicU64,
     /// Odd while a command runs that may add edges.
     writing: AtomicU64,
+    /// Odd while sets are read to build lists; another number each time.
+    building: AtomicU64,
     /// Edges that were added since the start, recorded or not.
     inserted: AtomicU64,
     wanted: AtomicBool,
@@ -85,6 +87,7 @@ impl Default for Following {
             recording: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             writing: AtomicU64::new(0),
+            building: AtomicU64::new(0),
             inserted: AtomicU64::new(0),
             wanted: AtomicBool::new(true),
             tending: Mutex::default(),
@@ -128,8 +131,18 @@ impl Recorder {
         }
     }
 
-    /// Some of these came back to `followee`; to be called before readers see them in the set.
-    pub(crate) fn restored(&mut self, following: &Following, followee: u32, followers: &Arc<FollowerSet>) {
+    /// Some of these came back to `followee`, which lost them when the lists were of that edition; to be called before
+    /// readers see them in the set.
+    pub(crate) fn restored(
+        &mut self,
+        following: &Following,
+        (followee, followers): (u32, &Arc<FollowerSet>),
+        lost_at: Option<Edition>,
+    ) {
+        // A build that begins after this look waits until the command is over, and reads them.
+        if lost_at.is_some() && lost_at == following.edition() {
+            return;
+        }
         if self.block.is_some() {
             following.change(self.recording, |lists| lists.restored.push((followee, Arc::clone(followers))));
         }
@@ -159,7 +172,17 @@ impl Recorder {
     }
 }
 
+/// Which time lists were built. Who is listed in one edition is listed as long as it is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edition(u64);
+
 impl Following {
+    /// The present edition; `None` while sets are read for the next.
+    pub(crate) fn edition(&self) -> Option<Edition> {
+        let building = self.building.load(Ordering::SeqCst);
+        building.is_multiple_of(2).then_some(Edition(building))
+    }
+
     /// Changes the lists of that number, if they are still the present ones.
     fn change(&self, number: u64, mut change: impl FnMut(&mut Lists)) {
         self.lists.rcu(|lists| match lists {
@@ -230,10 +253,11 @@ impl Following {
 
     /// Reads every set. What was recorded before joins nothing meanwhile, so it is there whatever is read.
     fn rebuild(&self, lists: &Lists, shared: &Shared) -> bool {
-        if !self.writer_is_past() {
-            return true;
-        }
-        let groups = Arc::new(build::build(shared));
+        // Before the look at the writer: a command that still sees the last edition is waited for.
+        self.building.fetch_add(1, Ordering::SeqCst);
+        let groups = self.writer_is_past().then(|| Arc::new(build::build(shared)));
+        self.building.fetch_add(1, Ordering::SeqCst);
+        let Some(groups) = groups else { return true };
         self.change(lists.generation, |lists| {
             lists.groups = Arc::clone(&groups);
             lists.ready = true;

@@ -167,6 +167,27 @@ fn a_load_gives_the_lists_up_until_it_is_over() {
 }
 
 #[test]
+fn who_comes_back_from_a_filter_is_listed_again_only_if_the_lists_are_others() {
+    let mut engine = engine();
+    let reader = engine.reader();
+    apply(&mut engine, &batch(&mut Random(11), 100 * DAY, 400));
+    while reader.tend_following() {}
+    let waiting =
+        |engine: &Engine| engine.shared.lists.lists.load_full().map_or(0, |lists| lists.restored.len());
+    for (position, built_anew) in [(1, false), (2, true)] {
+        engine.filter(AccountNo(7), &everyone(), 100 * DAY, position);
+        if built_anew {
+            let lists = engine.shared.lists.lists.load_full().expect("the lists are built");
+            engine.shared.lists.rebuild(&lists, &engine.shared);
+        }
+        engine.undo(AccountNo(7), FilterId(position), 100 * DAY);
+        assert_eq!(waiting(&engine), usize::from(built_anew));
+        while reader.tend_following() {}
+        assert_lists_are_the_sets(&engine);
+    }
+}
+
+#[test]
 fn pages_are_newest_first_and_lose_nobody() {
     let mut engine = engine();
     let reader = engine.reader();
@@ -211,6 +232,10 @@ fn a_reader_beside_writer_and_tender_misses_nothing() {
         });
         let looking = threads.spawn(|| look(&reader, &over, &done));
         for round in 0..2_000u32 {
+            // A burst gives the lists up: now and then the writer lets them be built.
+            while round % 100 == 0 && !reader.following_is_ready() {
+                std::thread::yield_now();
+            }
             let edge = |n: u32| Edge {
                 followee: followee(round, n),
                 follower: AccountNo(if round < ALL_OF_ONE { 0 } else { (round + n) % ACCOUNTS }),

@@ -169,7 +169,7 @@ pub(super) fn read_kept(
     let filter = Filter { criteria, keep, order, leave_at, keep_followed, bar_days };
     let mut set = || sets::read(input, builder, block, accounts);
     let taken = Taken::of_parts(set()?, set()?, set()?).ok_or("a filter holds whom it did not take")?;
-    Ok((who, Kept { id, at, filter, armed, taken }))
+    Ok((who, Kept { id, at, filter, armed, taken, listed_in: None }))
 }
 
 fn put_criteria(out: &mut Vec<u8>, criteria: &Criteria) {
