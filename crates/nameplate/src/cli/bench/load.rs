@@ -6,7 +6,6 @@
 
 use std::path::Path;
 
-use anyhow::bail;
 use workloads::{Graph, Meanwhile, Times};
 
 use super::Work;
@@ -15,24 +14,37 @@ use super::store::Bed;
 use super::stream::median;
 use crate::talk;
 
-/// Loads the graph `times` times into fresh stores, and keeps the last one.
-pub(crate) fn reference(folder: &Path, graph: &Graph, times: usize) -> anyhow::Result<(Bed, Vec<Row>)> {
-    let (mut took, mut others) = (Times::new(), Vec::new());
-    for nth in 1..=times {
-        talk!("loading the reference graph, {nth} of {times}");
+/// Loads of one graph into fresh stores.
+pub(crate) struct Loads {
+    took: Times,
+    others: Vec<f64>,
+}
+
+impl Loads {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self { took: Times::new(), others: Vec::new() }
+    }
+
+    /// Loads the graph into a store in a new folder.
+    pub(crate) fn once(&mut self, folder: &Path, graph: &Graph) -> anyhow::Result<Bed> {
+        talk!("loading the reference graph");
         let bed = Bed::make(folder)?;
         bed.register(graph.sizes().accounts, |account| graph.flags(account))?;
         let meanwhile = Meanwhile::new();
-        took.push(bed.load(graph)?);
-        others.push(meanwhile.others());
-        if nth == times {
-            bed.settle()?;
-            let rate = f64::from(graph.sizes().edges()) / took.median();
-            let row = Row { work: Work::Load, others: median(&mut others), ..Row::more(rate, "edges/s") };
-            return Ok((bed, vec![row]));
-        }
-        bed.close();
-        std::fs::remove_dir_all(folder)?;
+        self.took.push(bed.load(graph)?);
+        self.others.push(meanwhile.others());
+        bed.settle()?;
+        Ok(bed)
     }
-    bail!("a graph is loaded once at least")
+
+    /// Loads until there were so many; the stores go.
+    pub(crate) fn row(mut self, folder: &Path, graph: &Graph, times: usize) -> anyhow::Result<Row> {
+        while self.others.len() < times {
+            self.once(folder, graph)?.close();
+            std::fs::remove_dir_all(folder)?;
+        }
+        let rate = f64::from(graph.sizes().edges()) / self.took.median();
+        Ok(Row { work: Work::Load, others: median(&mut self.others), ..Row::more(rate, "edges/s") })
+    }
 }
