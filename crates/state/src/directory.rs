@@ -122,12 +122,11 @@ impl Directory {
     /// The number of an id that was seen before.
     #[inline]
     pub(crate) fn find(&self, key: AccountKey<'_>) -> Option<u32> {
-        self.find_hashed(key, hash(key))
+        self.find_in(&self.index.load(), key, hash(key))
     }
 
     #[inline]
-    fn find_hashed(&self, key: AccountKey<'_>, hash: u64) -> Option<u32> {
-        let index = self.index.load();
+    fn find_in(&self, index: &Index, key: AccountKey<'_>, hash: u64) -> Option<u32> {
         let mask = index.slots.len() - 1;
         let mut at = hash as usize & mask;
         // An index always has an empty slot, so this ends.
@@ -147,10 +146,11 @@ impl Directory {
         None
     }
 
-    /// Asks for what a look-up of the id reads first.
+    /// Asks for what looking these ids up reads first.
     #[inline]
-    pub(crate) fn soon(&self, key: AccountKey<'_>) {
-        self.index.load().soon(hash(key));
+    pub(crate) fn soon<'a>(&self, keys: impl Iterator<Item = AccountKey<'a>>) {
+        let index = self.index.load();
+        keys.for_each(|key| index.soon(hash(key)));
     }
 
     /// Looks up many ids at once; [`UNKNOWN`] for those never seen.
@@ -191,7 +191,7 @@ impl Directory {
                 };
                 // Texts, and the rare number whose 32 bits of hash belong to another, are looked up one by one.
                 if *no != UNKNOWN && !same {
-                    *no = self.find_hashed(*key, hash).unwrap_or(UNKNOWN);
+                    *no = self.find_in(&index, *key, hash).unwrap_or(UNKNOWN);
                 }
             }
         }
@@ -239,13 +239,14 @@ impl Directory {
     #[inline]
     pub(crate) fn intern(&self, key: AccountKey<'_>, max: u32) -> Option<u32> {
         let hash = hash(key);
-        match self.find_hashed(key, hash) {
+        let index = self.index.load();
+        match self.find_in(&index, key, hash) {
             Some(no) => Some(no),
-            None => self.add(key, hash, max),
+            None => self.add(&index, key, hash, max),
         }
     }
 
-    fn add(&self, key: AccountKey<'_>, hash: u64, max: u32) -> Option<u32> {
+    fn add(&self, index: &Index, key: AccountKey<'_>, hash: u64, max: u32) -> Option<u32> {
         let no = self.len();
         if no >= max {
             return None;
@@ -259,12 +260,12 @@ impl Directory {
             cell.store(stored, Ordering::Relaxed);
         }
         self.len.store(no + 1, Ordering::Release);
-        let slots = self.index.load().slots.len();
+        let slots = index.slots.len();
         // Three quarters full at most: beyond, probing for an id that is not there gets long.
         if (no as usize + 1) * 4 > slots * 3 {
             self.rebuild(slots * 2);
         } else {
-            self.index.load().put(hash, no);
+            index.put(hash, no);
         }
         Some(no)
     }

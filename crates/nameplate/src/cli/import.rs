@@ -124,6 +124,8 @@ impl Import {
         }
         let position = handle.applied();
         store.pipeline.close();
+        // The process ends: the system takes millions of follower sets back faster than they can be taken apart.
+        std::mem::forget(handle);
         self.report(&record, position)?;
         let refused = record.tally.refused > 0;
         Ok(if refused && self.strict { ExitCode::from(EXIT_REFUSED) } else { ExitCode::SUCCESS })

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use followers::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
 use crate::dead_letters::DeadLetter;
-use crate::directory::{Directory, UNKNOWN};
+use crate::directory::UNKNOWN;
 use crate::edge_batch::EdgeBatch;
 use crate::event_ids::SeenId;
 use crate::history::Cause;
@@ -82,21 +82,20 @@ fn admit(
 ) {
     let keys_of = |unseen: &Unseen| {
         let event = batch.event_at(unseen.at)?;
-        Some((event.followee, event.follower))
+        Some([event.followee, event.follower])
     };
     let mut unseen = prepared.unseen.iter().peekable();
-    let mut coming = prepared.unseen.iter();
-    let mut ask = |directory: &Directory, many: usize| {
-        for (followee, follower) in coming.by_ref().take(many).filter_map(keys_of) {
-            directory.soon(followee);
-            directory.soon(follower);
-        }
-    };
-    ask(&platform.shared.directory, AHEAD);
+    let mut coming = prepared.unseen.chunks(AHEAD);
+    let mut asked_for = 0;
     let mut ids = prepared.ids.iter().peekable();
     for (place, edge) in (0..).zip(&prepared.edges) {
         let keys = unseen.next_if(|unseen| unseen.place == place).and_then(|unseen| {
-            ask(&platform.shared.directory, 1);
+            if asked_for == 0 {
+                let next = coming.next().unwrap_or_default();
+                platform.shared.directory.soon(next.iter().filter_map(keys_of).flatten());
+                asked_for = next.len();
+            }
+            asked_for -= 1;
             keys_of(unseen)
         });
         let id = ids.next_if(|id| id.place == place);
@@ -111,13 +110,13 @@ fn admit(
 #[inline]
 fn admit_one(
     mut edge: Edge,
-    keys: Option<(AccountKey<'_>, AccountKey<'_>)>,
+    keys: Option<[AccountKey<'_>; 2]>,
     id: Option<&EventId>,
     platform: &mut Platform,
     ctx: &Context<'_>,
 ) -> Result<Edge, ItemOutcome> {
     let same = match keys {
-        Some((followee, follower)) => followee == follower,
+        Some([followee, follower]) => followee == follower,
         None => edge.followee == edge.follower,
     };
     if same {
@@ -148,11 +147,11 @@ fn admit_one(
 #[inline]
 fn resolve(
     edge: &mut Edge,
-    keys: Option<(AccountKey<'_>, AccountKey<'_>)>,
+    keys: Option<[AccountKey<'_>; 2]>,
     platform: &Platform,
     ctx: &Context<'_>,
 ) -> Result<(), ItemOutcome> {
-    if let Some((followee, follower)) = keys {
+    if let Some([followee, follower]) = keys {
         for (no, key) in [(&mut edge.followee, followee), (&mut edge.follower, follower)] {
             if no.0 == UNKNOWN {
                 let directory = &platform.shared.directory;

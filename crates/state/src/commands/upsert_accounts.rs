@@ -13,7 +13,7 @@ use crate::ids::{AccountId, Code, PlatformId};
 use crate::outcome::{Done, ItemOutcome, Refusal};
 use crate::platform::{Context, Platform};
 
-/// How many items ahead memory is asked for.
+/// Items whose accounts are asked for together.
 const AHEAD: usize = 16;
 
 /// Fields of the command.
@@ -216,8 +216,9 @@ pub(crate) fn items<T>(
     }
     let mut outcomes = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
-        if let Some(later) = items.get(at + AHEAD) {
-            platform.shared.directory.soon(account(later).key());
+        if at % AHEAD == 0 {
+            let next = items.iter().skip(at).take(AHEAD);
+            platform.shared.directory.soon(next.map(|item| account(item).key()));
         }
         outcomes.push(match platform.present_or_new(account(item), ctx.limits) {
             Ok(no) => apply(item, no, platform, ctx),
