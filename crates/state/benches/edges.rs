@@ -2,16 +2,9 @@
 //! how fast a nameplate is decided. Times are of this thread's processor time.
 //!
 //! `cargo bench -p state --bench edges`. Prints; asserts nothing about time.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a bench measures the clock and prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints")]
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use followers::{AccountNo, Edge, Engine};
 use policy::{Surface, Viewer};
@@ -22,6 +15,7 @@ use state::{
     AccountId, AccountKey, Actor, Code, Command, EdgeBatchBuilder, Entry, Limits, Machine, Millis, Op,
     PlatformId, RuleRef,
 };
+use workloads::busy;
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -203,17 +197,3 @@ coarse = "full"
 surfaces = ["profile"]
 viewers = ["verified"]
 "#;
-
-/// Nanoseconds of processor time of this thread; of the clock where the system does not tell.
-fn busy(work: impl FnOnce()) -> u64 {
-    let ran = || {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let (before, start) = (ran(), Instant::now());
-    work();
-    match (before, ran()) {
-        (Some(before), Some(after)) => (after - before).max(1),
-        _ => start.elapsed().as_nanos() as u64,
-    }
-}

@@ -3,21 +3,13 @@
 //! `cargo bench -p state --bench steps -- [DIVISOR [BATCH]] [load|stream]`: the reference graph divided by so much (4 unless
 //! told), loaded in batches of so many (100,000).
 //! Times are of this thread's processor time. Prints; asserts nothing about time.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a bench measures the clock and prints"
-)]
-
-use std::time::Instant;
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints")]
 
 use state::commands::{AccountFacts, RegisterPlatform, UpsertAccounts};
 use state::{
     AccountId, AccountKey, Command, EdgeBatchBuilder, Entry, Limits, Machine, Millis, Op, PlatformId,
 };
-use workloads::{CUT_DAY, Edge, Graph, Sizes, external, sort_by_u64};
+use workloads::{CUT_DAY, Edge, Graph, Sizes, busy, external, sort_by_u64};
 
 /// What the binary allocates with.
 #[global_allocator]
@@ -128,19 +120,5 @@ impl Steps {
             each(self.prepare),
             each(self.apply)
         );
-    }
-}
-
-/// Nanoseconds of processor time of this thread; of the clock where the system does not tell.
-fn busy(work: impl FnOnce()) -> u64 {
-    let ran = || {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let (before, start) = (ran(), Instant::now());
-    work();
-    match (before, ran()) {
-        (Some(before), Some(after)) => (after - before).max(1),
-        _ => start.elapsed().as_nanos() as u64,
     }
 }

@@ -26,4 +26,4 @@ pub use law::degrees;
 pub use machine::{Facts, Meanwhile, folder_bytes, process_seconds, resident_bytes};
 pub use random::{Random, mix};
 pub use sort::sort_by_u64;
-pub use times::{Times, slices};
+pub use times::{Times, busy, slices};
