@@ -54,6 +54,17 @@ pub(crate) enum Step {
     Left(u32),
 }
 
+impl Step {
+    /// When it begins, if it is logged.
+    pub(crate) fn at(&self) -> Option<i64> {
+        match self {
+            Step::Events(events) => events.first().map(|event| event.at),
+            Step::Entry(at, _) => Some(*at),
+            Step::Filtered(..) | Step::Left(..) => None,
+        }
+    }
+}
+
 /// What a seed leads to.
 pub(crate) struct History {
     pub(crate) platform: PlatformId,
