@@ -99,7 +99,7 @@ impl Horizon {
         let hash = hash(key);
         let shard = &mut self.shards[shard_of(hash)];
         let Some(there) = shard.find_mut(key, hash) else {
-            self.put(key, stamp);
+            self.put_hashed(key, hash, stamp);
             return None;
         };
         let before = Some(*there).filter(|there| there.version() >= self.floor);
@@ -110,8 +110,11 @@ impl Horizon {
     }
 
     pub(crate) fn put(&mut self, key: u64, stamp: Stamp) {
+        self.put_hashed(key, hash(key), stamp);
+    }
+
+    fn put_hashed(&mut self, key: u64, hash: u64, stamp: Stamp) {
         debug_assert_ne!(key, 0);
-        let hash = hash(key);
         let shard = &mut self.shards[shard_of(hash)];
         // At most five eighths full, or probes grow long.
         if (shard.used + 1) * 8 > shard.slots.len() * 5 {

@@ -9,13 +9,12 @@ use state::commands::{AccountFacts, RegisterPlatform, UpsertAccounts};
 use state::{
     AccountId, AccountKey, Command, EdgeBatchBuilder, Entry, Limits, Machine, Millis, Op, PlatformId,
 };
-use workloads::{CUT_DAY, Edge, Graph, Sizes, busy, external, sort_by_u64};
+use workloads::{CUT_DAY, DAY_MS, Edge, Graph, Sizes, busy, external, sort_by_u64};
 
 /// What the binary allocates with.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const DAY_MS: i64 = 86_400_000;
 const NOW: i64 = (CUT_DAY as i64 + 1_500) * DAY_MS;
 
 /// Times of the steps, in nanoseconds.

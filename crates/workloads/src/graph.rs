@@ -17,7 +17,8 @@ const EARLY: u8 = 0b1000;
 /// Days of follow before the cut, and from it on.
 const DAYS_BEFORE: u64 = 4_000;
 const DAYS_AFTER: u64 = 1_400;
-const DAY_MS: i64 = 86_400_000;
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 86_400_000;
 /// Mean distance of neighbouring ids: 20 million accounts spread over 560 million ids.
 const ID_STEP: u32 = 28;
 /// No divisor of any number of accounts in use, so multiplying by it visits each account once.

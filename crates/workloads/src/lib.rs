@@ -21,7 +21,7 @@ mod sort;
 mod times;
 
 pub use client::{Protocol, requests_a_second};
-pub use graph::{CUT_DAY, Edge, FLAGS, Graph, LawEdges, Sizes, external};
+pub use graph::{CUT_DAY, DAY_MS, Edge, FLAGS, Graph, LawEdges, Sizes, external};
 pub use law::degrees;
 pub use machine::{Facts, Meanwhile, folder_bytes, process_seconds, resident_bytes};
 pub use random::{Random, mix};

@@ -85,7 +85,7 @@ impl Engine {
         let count = after.len();
         assert_eq!(now.len().checked_add(restored), Some(count), "who was taken did not follow");
         self.recorder.begin(&self.shared.lists);
-        self.recorder.restored(&self.shared.lists, (target.0, &after), kept.listed_in);
+        self.recorder.restored(&self.shared.lists, target.0, &after, kept.listed_in);
         self.sets.publish_shared(target.0, after);
         self.recorder.end(&self.shared.lists);
         match kept.taken.leaves() {

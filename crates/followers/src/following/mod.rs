@@ -136,7 +136,8 @@ impl Recorder {
     pub(crate) fn restored(
         &mut self,
         following: &Following,
-        (followee, followers): (u32, &Arc<FollowerSet>),
+        followee: u32,
+        followers: &Arc<FollowerSet>,
         lost_at: Option<Edition>,
     ) {
         // A build that begins after this look waits until the command is over, and reads them.

@@ -13,11 +13,11 @@ use anyhow::{Context, ensure};
 use pipeline::Clock;
 use serde_json::{Value, json};
 use state::{EdgeBatchBuilder, Op};
-use workloads::{Edge, LawEdges, Random, Times, external, folder_bytes, resident_bytes};
+use workloads::{DAY_MS, Edge, LawEdges, Random, Times, external, folder_bytes, resident_bytes};
 
 use super::Plan;
 use super::row::Row;
-use super::store::{Bed, DAY_MS, Feed, config, key, platform, settle};
+use super::store::{Bed, Feed, config, key, platform, settle};
 use crate::cli::{out, out_json};
 use crate::wiring;
 

@@ -13,7 +13,7 @@ use state::{
     AccountId, AccountKey, Actor, Command, Done, EdgeBatchBuilder, Label, Millis, Op, PlatformId,
     PlatformRead, Role, Roles,
 };
-use workloads::{Edge, Graph, external, sort_by_u64};
+use workloads::{DAY_MS, Edge, Graph, external, sort_by_u64};
 
 use crate::cli::submit;
 use crate::config::Config;
@@ -24,7 +24,6 @@ use crate::wiring::{self, Store};
 const BATCH: u32 = 100_000;
 /// Commands on their way at once.
 const IN_FLIGHT_MAX: usize = 4;
-pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Building the lists of followed accounts takes some seconds for each hundred million edges.
 const LISTS_WAIT: Duration = Duration::from_secs(600);
 /// Accounts of one command.
