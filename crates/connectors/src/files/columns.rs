@@ -119,8 +119,9 @@ impl FromStr for Columns {
 /// Whether the first row names the columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Header {
-    /// It does when one of its values is a word such as `source`, `user_id`, `timestamp`; it does not when a
-    /// wanted value has a digit; anything else is refused as `HeaderError::Unclear`.
+    /// It does not when a wanted value is a number; else it does when one of its values is a word such as `source`,
+    /// `user_id`, `timestamp`; else it does not when a wanted value has a digit; anything else is refused as
+    /// `HeaderError::Unclear`.
     #[default]
     Guess,
     /// It does.
@@ -179,11 +180,18 @@ impl Columns {
             }
             return Ok((layout, true));
         }
+        let value_is = |at: usize, is: fn(&str) -> bool| first_row.get(at).is_some_and(|value| is(value));
+        let is_number = |at| {
+            value_is(at, |value| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()))
+        };
         let is_header = match header {
             Header::Yes => true,
             Header::No => false,
+            // A number beside it tells a row whose biography is `user` from a row of titles.
             Header::Guess => {
-                first_row.iter().any(|value| HEADER_WORDS.iter().any(|word| value.eq_ignore_ascii_case(word)))
+                let is_word =
+                    |value: &String| HEADER_WORDS.iter().any(|word| value.eq_ignore_ascii_case(word));
+                first_row.iter().any(is_word) && !named().any(|(at, _)| is_number(at))
             }
         };
         let mut layout = Layout::new();
@@ -201,9 +209,7 @@ impl Columns {
             }
             set(&mut layout, at, item.column);
         }
-        let has_digit = |at: usize| {
-            first_row.get(at).is_some_and(|value| value.bytes().any(|byte| byte.is_ascii_digit()))
-        };
+        let has_digit = |at| value_is(at, |value| value.bytes().any(|byte| byte.is_ascii_digit()));
         if header == Header::Guess && !is_header && !named().any(|(at, _)| has_digit(at)) {
             return Err(HeaderError::Unclear);
         }
@@ -253,6 +259,9 @@ mod tests {
         for (columns, header, first_row, layout, is_header) in [
             ("follower,account", guess, "1,2", "fa", false),
             ("account,_,follower,at", guess, "1,2", "a_ft", false),
+            // A word that titles use, in a column that nobody wants, beside a number.
+            ("follower,_,account", guess, "1,id,a", "f_a", false),
+            ("follower,account", guess, "id_1,id", "fa", true),
             // The header knows all names: their order there counts.
             ("follower,account", guess, "Account,Follower", "af", true),
             ("follower,account,at", guess, "at,x,account,follower", "t_af", true),
