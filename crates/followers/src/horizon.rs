@@ -89,7 +89,10 @@ impl Horizon {
         let hash = hash(key);
         let slots = &self.shards[shard_of(hash)].slots;
         if let Some(slot) = slots.get(hash as usize & slots.len().wrapping_sub(1)) {
+            let slot: *const (u64, Stamp) = slot;
             prefetch::soon(slot);
+            // Half of all searches go on into the next line.
+            prefetch::soon(slot.wrapping_add(4));
         }
     }
 

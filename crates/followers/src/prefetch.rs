@@ -24,6 +24,14 @@ pub fn soon<T>(place: *const T) {
     let _ = place;
 }
 
+/// Asks for every line of a value.
+#[inline]
+pub(crate) fn whole_soon<T>(value: *const T) {
+    for line in 0..=size_of::<T>() / LINE {
+        soon(value.cast::<u8>().wrapping_add(line * LINE));
+    }
+}
+
 /// Asks for every line of a slice.
 #[inline]
 pub fn all_soon<T>(slice: &[T]) {

@@ -17,7 +17,7 @@ use crate::following::Following;
 use crate::kept::Shown;
 use crate::pins::Pins;
 use crate::saved::{LoadError, Packed};
-use crate::set::{Claim, Mask, Scratch, Spares};
+use crate::set::{Claim, Mask, Scratch};
 use crate::{AccountNo, Day, FollowerSet, prefetch};
 
 /// Accounts of a block, whose slots are made at once. Saved sets are cut by it too.
@@ -229,6 +229,7 @@ pub(crate) enum Soon {
     Slot,
     Set,
     Followers,
+    Changes,
 }
 
 /// The set of an account at some time; `None` is the empty one.
@@ -241,7 +242,6 @@ pub(crate) struct Sets {
     own: Own,
     empty: FollowerSet,
     pins: Pins<Version>,
-    spares: Spares,
 }
 
 /// Every set once more, in the same blocks; a block is fetched when the writer first needs one of its sets.
@@ -271,9 +271,8 @@ impl Own {
 
 impl Sets {
     pub(crate) fn new(shared: Arc<Shared>) -> Sets {
-        let (pins, spares) = (Pins::default(), Spares::default());
         let own = Own { shared: Arc::clone(&shared), blocks: Vec::new() };
-        Sets { shared, own, empty: FollowerSet::default(), pins, spares }
+        Sets { shared, own, empty: FollowerSet::default(), pins: Pins::default() }
     }
 
     /// Makes `0..accounts` exist.
@@ -290,8 +289,14 @@ impl Sets {
         self.own.get(who).map_or(&self.empty, |set| set)
     }
 
-    /// The set itself, to be kept.
-    pub(crate) fn shared(&self, who: u32) -> Arc<FollowerSet> {
+    /// The set itself, to be kept: settled first.
+    pub(crate) fn settled(&mut self, who: u32) -> Arc<FollowerSet> {
+        if let Some(set) = self.own.get(who)
+            && set.is_pending()
+        {
+            let settled = set.settled().into_owned();
+            self.publish(who, settled);
+        }
         self.own.get(who).map(Arc::clone).unwrap_or_default()
     }
 
@@ -315,25 +320,19 @@ impl Sets {
         self.publish_shared(who, Arc::new(set));
     }
 
-    /// [`Sets::publish`] for a set that someone keeps.
-    pub(crate) fn publish_shared(&mut self, who: u32, set: Arc<FollowerSet>) {
-        self.spares.forget(who);
-        self.show(who, set);
-    }
-
     /// Meets the claims, which ascend and name each follower once, and shows the set to readers, all of it at once.
     /// Says in each claim how it was. Returns the counts before and after.
     pub(crate) fn change(&mut self, who: u32, claims: &mut [Claim], scratch: &mut Scratch) -> (u32, u32) {
         let set = self.own.get(who).map_or(&self.empty, |set| set);
         let before = set.len();
-        let Some(after) = self.spares.changed(who, set, claims, scratch) else { return (before, before) };
+        let Some(after) = set.changed(claims, scratch) else { return (before, before) };
         let counts = (before, after.len());
-        self.show(who, Arc::new(after));
+        self.publish(who, after);
         counts
     }
 
     /// Asks for what a change of the account will read, step by step: first where the set is held, then the set, then
-    /// its followers. A step is taken when the one before had time to arrive.
+    /// its followers, then what waits beside them. A step is taken when the one before had time to arrive.
     #[inline]
     pub(crate) fn soon(&self, who: u32, step: Soon) {
         let Some(own) = self.own.place(who) else { return };
@@ -346,16 +345,13 @@ impl Sets {
             }
             (Soon::Set, Some(set)) => prefetch::soon(Arc::as_ptr(set)),
             (Soon::Followers, Some(set)) => set.soon(),
-            (Soon::Set | Soon::Followers, None) => {}
+            (Soon::Changes, Some(set)) => set.changes_soon(),
+            (Soon::Set | Soon::Followers | Soon::Changes, None) => {}
         }
     }
 
-    /// Between batches: lets go of what only helps sets that change often.
-    pub(crate) fn sweep(&mut self) {
-        self.spares.sweep();
-    }
-
-    fn show(&mut self, who: u32, set: Arc<FollowerSet>) {
+    /// [`Sets::publish`] for a set that someone keeps.
+    pub(crate) fn publish_shared(&mut self, who: u32, set: Arc<FollowerSet>) {
         let set = if set.is_empty() { None } else { Some(set) };
         if let (Some(own), Some(slot)) = (self.own.place_mut(who), self.shared.slot(who)) {
             self.pins.lay_aside(who, || own.clone());

@@ -2,19 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// Nanoseconds of processor time that the work takes on this thread, at least one; of the clock where the system does not
-/// tell. Other programs disturb it less than the clock.
+/// Nanoseconds of processor time that the work takes on this thread, at least one. Other programs disturb it less than
+/// the clock.
 pub fn busy(work: impl FnOnce()) -> u64 {
     let ran = || {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
     };
-    let (before, started) = (ran(), Instant::now());
+    let before = ran();
     work();
-    match (before, ran()) {
-        (Some(before), Some(after)) => (after - before).max(1),
-        _ => u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
-    }
+    (ran() - before).max(1)
 }
 
 /// Times of one thing done over and over.

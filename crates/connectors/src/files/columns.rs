@@ -181,9 +181,8 @@ impl Columns {
             return Ok((layout, true));
         }
         let value_is = |at: usize, is: fn(&str) -> bool| first_row.get(at).is_some_and(|value| is(value));
-        let is_number = |at| {
-            value_is(at, |value| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()))
-        };
+        let is_number =
+            |at| value_is(at, |value| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()));
         let is_header = match header {
             Header::Yes => true,
             Header::No => false,

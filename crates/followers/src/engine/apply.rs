@@ -52,8 +52,19 @@ fn group(events: &[Event], groups: &mut Vec<Group>) {
     }
 }
 
-/// How many accounts or events ahead memory is asked for.
+/// How many events ahead memory is asked for.
 const AHEAD: usize = 16;
+
+/// How many accounts lie between one step towards a set and the next.
+const GROUPS_AHEAD: usize = 4;
+
+/// The steps, each of which reads what the one before asked for.
+const STEPS: [Soon; 4] = [Soon::Slot, Soon::Set, Soon::Followers, Soon::Changes];
+
+/// The group that is at that step in that turn.
+fn group_of(groups: &[Group], turn: usize, step: usize) -> Option<&Group> {
+    groups.get(turn.checked_sub(step * GROUPS_AHEAD)?)
+}
 
 /// Room for so many events is kept for the next batch.
 const EVENTS_KEPT_MAX: usize = 1 << 17;
@@ -99,13 +110,14 @@ impl Engine {
         group(&room.events, &mut room.groups);
         self.look_up(batch, &mut room);
         let groups = std::mem::take(&mut room.groups);
-        for (at, group) in groups.iter().enumerate() {
-            self.prepare(&groups, at, &room.events);
-            let events = group.from as usize..group.until as usize;
-            self.apply_to(group.followee, events, batch, outcomes, touched, &mut room);
+        for turn in 0..groups.len() + STEPS.len() * GROUPS_AHEAD {
+            self.prepare(&groups, turn, &room.events);
+            if let Some(group) = group_of(&groups, turn, STEPS.len()) {
+                let events = group.from as usize..group.until as usize;
+                self.apply_to(group.followee, events, batch, outcomes, touched, &mut room);
+            }
         }
         room.groups = groups;
-        self.sets.sweep();
         if room.events.capacity() <= EVENTS_KEPT_MAX {
             self.room = room;
         }
@@ -143,14 +155,14 @@ impl Engine {
         self.removed.is_empty() && self.kept.of(followee).is_empty()
     }
 
-    /// Asks for what the next accounts will need.
-    fn prepare(&self, groups: &[Group], at: usize, events: &[Event]) {
-        for (ahead, step) in [(3, Soon::Slot), (2, Soon::Set), (1, Soon::Followers)] {
-            if let Some(group) = groups.get(at + ahead * AHEAD) {
+    /// Asks for what the accounts of the next turns will need.
+    fn prepare(&self, groups: &[Group], turn: usize, events: &[Event]) {
+        for (at, step) in STEPS.into_iter().enumerate() {
+            if let Some(group) = group_of(groups, turn, at) {
                 self.sets.soon(group.followee, step);
             }
         }
-        if let Some(group) = groups.get(at + AHEAD) {
+        if let Some(group) = group_of(groups, turn, STEPS.len() - 1) {
             let events = &events[group.from as usize..group.until as usize];
             for event in events.iter().take(AHEAD) {
                 self.shared.following_soon(edge_of(event.key).1);

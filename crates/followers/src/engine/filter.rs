@@ -37,7 +37,7 @@ impl Engine {
         let filter = normalised(filter, Day::of(self.clock), followed);
         // Before the set changes: lists built from now on may not have them.
         let listed_in = self.shared.lists.edition();
-        let before = self.sets.shared(target.0);
+        let before = self.sets.settled(target.0);
         let shared = &self.shared;
         let choice = Choice::new(&filter, &shared.attributes);
         let Parted { removed, taken, left } =
@@ -76,7 +76,7 @@ impl Engine {
         }
         let expiry = self.expiry(kept);
         let Some(kept) = self.kept.remove(target.0, filter, expiry) else { return UndoOutcome::NotKept };
-        let now = self.sets.shared(target.0);
+        let now = self.sets.settled(target.0);
         let restored = kept.taken.len();
         if restored == 0 {
             return UndoOutcome::Restored { restored, count: now.len() };

@@ -50,7 +50,7 @@ fn build_stripe(shared: &Shared, from: u32, until: u32, accounts: u32, groups: &
         let Some(slot) = shared.slot(followee) else { continue };
         let set = slot.load();
         let Some(set) = set.as_deref() else { continue };
-        each_between(set, from, until, |follower| {
+        each_between(&set.settled(), from, until, |follower| {
             let group = (follower / GROUP - first_group) as usize;
             if let Some(edges) = edges_of.get_mut(group) {
                 edges.push(local(follower, followee));

@@ -26,7 +26,7 @@ fn blocks<E>(
     room.days.clear();
     let mut next = 0;
     let mut of_leaf = [0; LEAF_MAX];
-    for leaf in set.leaves() {
+    for leaf in set.settled().leaves() {
         let (mut ids, mut days) = (leaf.ids_into(&mut of_leaf), leaf.days());
         while !ids.is_empty() {
             let (now, later) = ids.split_at((BLOCK - room.ids.len()).min(ids.len()));

@@ -321,13 +321,6 @@ impl Leaf {
         prefetch::all_soon(&self.words);
     }
 
-    /// Asks for its count of owners to be changed soon.
-    #[inline]
-    pub(super) fn owners_soon(&self) {
-        // The counts lie right before the words.
-        prefetch::soon(self.words.as_ptr().wrapping_sub(8));
-    }
-
     /// The lowest number.
     pub(crate) fn first(&self) -> u32 {
         self.offsets().get(0)

@@ -1,15 +1,14 @@
 //! The followers of one account at one moment.
 //!
 //! Small sets are one leaf; larger ones a tree of three levels (root, nodes, leaves) whose parts are shared
-//! between versions. A leaf never changes; nodes and the root change in place while only the writer can see them
-//! (see `spare`). Where leaves are cut depends on the order of changes and means nothing: equal sets may be cut
-//! differently.
+//! between versions, and changes that wait beside it (see `pending`). Nothing changes once readers see it. Where leaves
+//! are cut depends on the order of changes and means nothing: equal sets may be cut differently.
 
 mod build;
 mod leaf;
 mod newest;
+mod pending;
 mod rewrite;
-mod spare;
 
 use std::sync::Arc;
 
@@ -18,7 +17,6 @@ use crate::{AccountNo, Day, prefetch};
 pub(crate) use build::SetBuilder;
 pub(crate) use leaf::{Asks, Change, Claim, LEAF_MAX, Leaf, Mask, Offsets};
 pub(crate) use rewrite::Scratch;
-pub(crate) use spare::Spares;
 
 /// Leaves of one node at most.
 const NODE_MAX: usize = 128;
@@ -42,6 +40,7 @@ enum Body {
     Empty,
     Small(Leaf),
     Large(Arc<Root>),
+    Pending(Arc<pending::Pending>),
 }
 
 /// Nodes in ascending order, beside the lowest number of each, so that a search does not touch the nodes.
@@ -111,6 +110,36 @@ impl Root {
     fn part_of(&self, id: u32) -> usize {
         part_of(&self.firsts, id)
     }
+
+    #[inline]
+    fn day_of(&self, id: u32) -> Option<u16> {
+        let at = self.part_of(id);
+        let node = self.parts.get(at)?;
+        node.soon(guess(id, &self.firsts, at, node.parts.len()));
+        let at = node.part_of(id);
+        let leaf = node.parts.get(at)?;
+        let guess = guess(id, &node.firsts, at, leaf.len_if_narrow());
+        leaf.soon_near(guess);
+        leaf.day_of_near(id, guess)
+    }
+
+    fn leaves(&self) -> impl DoubleEndedIterator<Item = &Leaf> + '_ {
+        self.parts.iter().flat_map(|node| node.parts.iter())
+    }
+
+    /// Whether each level knows the lowest numbers of the one below.
+    fn is_sound(&self) -> bool {
+        self.firsts.len() == self.parts.len()
+            && self.firsts.iter().zip(&self.parts).all(|(first, node)| *first == node.first())
+            && self.parts.iter().all(|node| node_is_sound(node))
+    }
+
+    /// Bytes on the heap.
+    fn heap_bytes(&self) -> usize {
+        let node = |node: &Arc<Node>| node.parts.len() * 20 + size_of::<Node>() + 16;
+        let leaves: usize = self.leaves().map(Leaf::heap_bytes).sum();
+        leaves + self.parts.len() * 12 + self.parts.iter().map(node).sum::<usize>()
+    }
 }
 
 impl FollowerSet {
@@ -133,16 +162,8 @@ impl FollowerSet {
                 leaf.soon();
                 leaf.day_of(id).map(Day)
             }
-            Body::Large(root) => {
-                let at = root.part_of(id);
-                let node = root.parts.get(at)?;
-                node.soon(guess(id, &root.firsts, at, node.parts.len()));
-                let at = node.part_of(id);
-                let leaf = node.parts.get(at)?;
-                let guess = guess(id, &node.firsts, at, leaf.len_if_narrow());
-                leaf.soon_near(guess);
-                leaf.day_of_near(id, guess).map(Day)
-            }
+            Body::Large(root) => root.day_of(id).map(Day),
+            Body::Pending(pending) => pending.find(id).unwrap_or_else(|root| root.day_of(id)).map(Day),
         }
     }
 
@@ -153,6 +174,15 @@ impl FollowerSet {
             Body::Empty => {}
             Body::Small(leaf) => leaf.soon(),
             Body::Large(root) => prefetch::soon(Arc::as_ptr(root)),
+            Body::Pending(pending) => prefetch::whole_soon(&**pending),
+        }
+    }
+
+    /// Asks for what lies behind that.
+    #[inline]
+    pub(crate) fn changes_soon(&self) {
+        if let Body::Pending(pending) = &self.body {
+            pending.soon();
         }
     }
 
@@ -166,49 +196,52 @@ impl FollowerSet {
         ahead(self.leaves())
     }
 
-    /// Every leaf by ascending account number.
+    /// Every leaf by ascending account number. What waits is settled first, and stays settled for the next who asks: for
+    /// many sets, or one that is soon changed, [`FollowerSet::settled`] keeps less.
     pub(crate) fn leaves(&self) -> impl DoubleEndedIterator<Item = &Leaf> + '_ {
-        let (small, nodes) = match &self.body {
-            Body::Empty => (None, &[] as &[Arc<Node>]),
+        let set = match &self.body {
+            Body::Pending(pending) => pending.settled(self.len),
+            Body::Empty | Body::Small(_) | Body::Large(_) => self,
+        };
+        let (small, nodes) = match &set.body {
             Body::Small(leaf) => (Some(leaf), &[] as &[Arc<Node>]),
             Body::Large(root) => (None, &root.parts[..]),
+            Body::Empty | Body::Pending(_) => (None, &[] as &[Arc<Node>]),
         };
         small.into_iter().chain(nodes.iter().flat_map(|node| node.parts.iter()))
     }
 
     /// Whether its shape is sound: ascending, counted right, no part empty or too large.
     pub(crate) fn is_sound(&self) -> bool {
+        let settled = self.settled();
         let mut last = None;
         let mut counted = 0;
-        for leaf in self.leaves() {
+        for leaf in settled.leaves() {
             counted += leaf.len();
             if !leaf.is_sound() || last.is_some_and(|last| last >= leaf.first()) {
                 return false;
             }
             last = Some(leaf.last());
         }
-        let firsts = match &self.body {
+        let is_sound = match &self.body {
             Body::Empty | Body::Small(_) => true,
-            Body::Large(root) => {
-                let nodes = root.firsts.len() == root.parts.len()
-                    && root.firsts.iter().zip(&root.parts).all(|(first, node)| *first == node.first());
-                nodes && root.parts.iter().all(|node| node_is_sound(node)) && root.recent.is_sound(self)
+            Body::Large(root) => root.is_sound() && root.recent.is_sound(self),
+            Body::Pending(pending) => {
+                pending.is_sound() && pending.root().is_sound() && pending.recent.is_sound(&settled)
             }
         };
-        firsts && usize::try_from(self.len).is_ok_and(|len| len == counted)
+        is_sound && usize::try_from(self.len).is_ok_and(|len| len == counted)
     }
 
     /// Bytes on the heap, without what the allocator adds.
     pub fn heap_bytes(&self) -> usize {
-        let leaves: usize = self.leaves().map(Leaf::heap_bytes).sum();
-        let levels = match &self.body {
-            Body::Empty | Body::Small(_) => 0,
-            Body::Large(root) => {
-                let node = |node: &Arc<Node>| node.parts.len() * 20 + size_of::<Node>() + 16;
-                root.parts.len() * 12 + root.parts.iter().map(node).sum::<usize>()
-            }
+        let body = match &self.body {
+            Body::Empty => 0,
+            Body::Small(leaf) => leaf.heap_bytes(),
+            Body::Large(root) => root.heap_bytes(),
+            Body::Pending(pending) => pending.root().heap_bytes() + pending.heap_bytes(),
         };
-        leaves + levels + size_of::<FollowerSet>() + 16
+        body + size_of::<FollowerSet>() + 16
     }
 }
 

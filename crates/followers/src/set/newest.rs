@@ -63,8 +63,13 @@ impl FollowerSet {
     pub fn newest(&self, after: Option<Cursor>, limit: usize) -> Page {
         let limit = limit.max(1);
         let below = after.map_or(Rank::MAX, |cursor| rank(cursor.day.0, cursor.account.0));
-        if let Body::Large(root) = &self.body {
-            let kept = root.recent.ranks.get_or_init(|| self.ranks_below(Rank::MAX, KEPT_MAX).into());
+        let recent = match &self.body {
+            Body::Empty | Body::Small(_) => None,
+            Body::Large(root) => Some(&root.recent),
+            Body::Pending(pending) => Some(&pending.recent),
+        };
+        if let Some(recent) = recent {
+            let kept = recent.ranks.get_or_init(|| self.ranks_below(Rank::MAX, KEPT_MAX).into());
             let from = kept.partition_point(|rank| *rank >= below);
             // One more than the page says whether it is the last.
             if kept.len() - from > limit {

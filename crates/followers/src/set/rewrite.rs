@@ -6,9 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::leaf::{Asks, Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
-use super::spare::Step;
-use super::{Body, FollowerSet, NODE_MAX, NODE_MIN, Node, Root};
+use super::leaf::{Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
+use super::{Body, FollowerSet, NODE_MAX, NODE_MIN, Node, Root, guess};
 use crate::prefetch;
 
 /// Room that is used again from one rewrite to the next.
@@ -16,12 +15,19 @@ use crate::prefetch;
 pub(crate) struct Scratch {
     columns: Columns,
     leaf: LeafRoom,
-    claims: Vec<Claim>,
+    pub(super) claims: Vec<Claim>,
     /// The claims of each node, and of each leaf.
     nodes: Vec<Part>,
     parts: Vec<Part>,
     /// What came of some of the parts.
     edited: Vec<Edited>,
+}
+
+impl Scratch {
+    /// Leaves that the claims fall into that were looked up last.
+    pub(super) fn leaves_touched(&self) -> usize {
+        self.parts.len()
+    }
 }
 
 /// Claims that fall into one leaf.
@@ -39,19 +45,16 @@ impl FollowerSet {
     pub(crate) fn with(&self, changes: &[Change], scratch: &mut Scratch) -> FollowerSet {
         let mut claims = std::mem::take(&mut scratch.claims);
         claims.clear();
-        claims.extend(changes.iter().map(|change| Claim {
-            id: change.id,
-            asks: change.day.map_or(Asks::Gone, Asks::Since),
-            was: None,
-        }));
-        let set = match &self.body {
+        claims.extend(changes.iter().map(Change::claim));
+        let settled = self.settled();
+        let set = match &settled.body {
             Body::Large(root) => {
                 let mut fresh = (**root).clone();
-                let by = fresh.edit(&mut claims, scratch, None);
+                let by = fresh.edit(&mut claims, scratch);
                 fresh.recent = root.recent.after(&claims);
                 set_of(Arc::new(fresh), self.len.saturating_add_signed(by))
             }
-            Body::Empty | Body::Small(_) => self.with_claims(&mut claims, scratch),
+            Body::Empty | Body::Small(_) | Body::Pending(_) => settled.with_claims(&mut claims, scratch),
         };
         scratch.claims = claims;
         set
@@ -78,7 +81,7 @@ impl FollowerSet {
                 }
                 Edited::Cut => leaf.rewrite(&scratch.leaf.edits, columns),
             },
-            Body::Large(_) => {}
+            Body::Large(_) | Body::Pending(_) => {}
         }
         of_columns(columns)
     }
@@ -109,14 +112,33 @@ pub(super) fn set_of(root: Arc<Root>, len: u32) -> FollowerSet {
 }
 
 impl Root {
-    /// Meets the claims in place and returns by how much there are more followers now. Notes in `steps` what else to do
-    /// to another root that is like this one was.
-    pub(super) fn edit(
-        &mut self,
-        claims: &mut [Claim],
-        scratch: &mut Scratch,
-        mut steps: Option<&mut Vec<Step>>,
-    ) -> i32 {
+    /// Says in each claim, which ascend, how it is.
+    pub(super) fn look_up(&self, claims: &mut [Claim], scratch: &mut Scratch) {
+        let Scratch { nodes, parts, .. } = scratch;
+        self.locate(claims, nodes, parts);
+        for (at, part) in parts.iter().enumerate() {
+            if let Some(later) = parts.get(at + AHEAD) {
+                let (leaf, guess) = self.guess(*later, claims[later.from as usize].id);
+                leaf.soon_near(guess);
+            }
+            for claim in &mut claims[part.from as usize..part.until as usize] {
+                let (leaf, guess) = self.guess(*part, claim.id);
+                claim.was = leaf.day_of_near(claim.id, guess);
+            }
+        }
+    }
+
+    /// The leaf of a part, and where in it the follower may be.
+    #[inline]
+    fn guess(&self, part: Part, id: u32) -> (&Leaf, usize) {
+        let node = &self.parts[part.node as usize];
+        let at = part.leaf as usize;
+        let leaf = &node.parts[at];
+        (leaf, guess(id, &node.firsts, at, leaf.len_if_narrow()))
+    }
+
+    /// Meets the claims in place and returns by how much there are more followers now.
+    pub(super) fn edit(&mut self, claims: &mut [Claim], scratch: &mut Scratch) -> i32 {
         debug_assert!(claims.is_sorted_by(|a, b| a.id < b.id));
         let mut parts = std::mem::take(&mut scratch.parts);
         self.locate(claims, &mut scratch.nodes, &mut parts);
@@ -137,7 +159,7 @@ impl Root {
             }
             let mut edited = edited.drain(..);
             for parts in parts[from..until].chunk_by(|a, b| a.node == b.node).rev() {
-                by += self.edit_node(parts, &mut edited, claims, scratch, steps.as_deref_mut());
+                by += self.edit_node(parts, &mut edited, claims, scratch);
             }
             until = from;
         }
@@ -187,14 +209,8 @@ impl Root {
         edited: &mut impl Iterator<Item = Edited>,
         claims: &mut [Claim],
         scratch: &mut Scratch,
-        mut steps: Option<&mut Vec<Step>>,
     ) -> i32 {
         let Some(at) = parts.first().map(|part| part.node as usize) else { return 0 };
-        let mut note = |step: Step| {
-            if let Some(steps) = &mut steps {
-                steps.push(step);
-            }
-        };
         let node = Arc::make_mut(&mut self.parts[at]);
         let mut by = 0;
         // The leaf that the one after was joined to.
@@ -215,7 +231,6 @@ impl Root {
                 Edited::Same => {}
                 Edited::Leaf(new) if new.len() >= LEAF_MIN => {
                     by += new.len() as i32 - old.len() as i32;
-                    note(Step::Leaf { node: part.node, leaf: part.leaf, new: new.clone() });
                     node.put(leaf, new);
                 }
                 Edited::Leaf(_) | Edited::Cut => {
@@ -225,26 +240,22 @@ impl Root {
                     by += columns.len() as i32 - old.len() as i32;
                     let (at, new) = node.cut(leaf, columns);
                     joined = (at.start < leaf).then_some(at.start);
-                    node.splice(at.clone(), &new);
-                    note(Step::Leaves { node: part.node, at, new });
+                    node.splice(at, new);
                 }
             }
         }
-        if let Some(step) = self.rebalance(at) {
-            note(step);
-        }
+        self.rebalance(at);
         by
     }
 
-    /// Makes several nodes of one that has become too large, and none of one that is empty or nearly so. Two roots that
-    /// are alike stay alike.
-    pub(super) fn rebalance(&mut self, at: usize) -> Option<Step> {
+    /// Makes several nodes of one that has become too large, and none of one that is empty or nearly so.
+    fn rebalance(&mut self, at: usize) {
         let len = self.parts[at].parts.len();
         if (1..=NODE_MAX).contains(&len) {
             self.firsts[at] = self.parts[at].first();
-            let before = at.checked_sub(1).map(|before| self.parts[before].parts.len())?;
+            let Some(before) = at.checked_sub(1).map(|before| self.parts[before].parts.len()) else { return };
             if len >= NODE_MIN || before + len > NODE_MAX - NODE_MIN {
-                return None;
+                return;
             }
             self.firsts.remove(at);
             let few = Arc::unwrap_or_clone(self.parts.remove(at));
@@ -258,19 +269,18 @@ impl Root {
             self.firsts.splice(at..at, nodes.iter().map(|node| node.first()));
             self.parts.splice(at..at, nodes);
         }
-        Some(Step::Rebalance { node: at as u32 })
     }
 }
 
 impl Node {
-    pub(super) fn put(&mut self, at: usize, leaf: Leaf) {
+    fn put(&mut self, at: usize, leaf: Leaf) {
         self.firsts[at] = leaf.first();
         self.parts[at] = leaf;
     }
 
-    pub(super) fn splice(&mut self, at: Range<usize>, leaves: &[Leaf]) {
+    fn splice(&mut self, at: Range<usize>, leaves: Vec<Leaf>) {
         self.firsts.splice(at.clone(), leaves.iter().map(Leaf::first));
-        self.parts.splice(at, leaves.iter().cloned());
+        self.parts.splice(at, leaves);
     }
 
     /// The columns as leaves in the place of that one, joined to the one before when they are short; and the place.
