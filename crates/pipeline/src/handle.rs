@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use state::{Command, EdgeEvent, EffectId, HolderId, Outcome, PlatformId, Reader};
+use state::{Command, EdgeEvent, EffectId, HolderId, Outcome, PlatformId, Preparation, Reader};
 use tokio::sync::{oneshot, watch};
 
 use crate::effects::{EffectPage, Feed};
@@ -129,21 +129,32 @@ impl Handle {
     /// # Errors
     /// `Busy` when the queue is full, `TooLarge`, or `Stopped`; in each case nothing happened.
     pub fn submit(&self, command: Command) -> Result<Ticket, SubmitError> {
-        let (submitted, ticket) = self.prepare(command)?;
+        let (submitted, ticket) = self.encode(command)?;
+        let preparation = submitted.command.preparation();
         match self.offer(submitted) {
-            Ok(()) => Ok(ticket),
+            Ok(()) => {
+                self.run(preparation);
+                Ok(ticket)
+            }
             Err(refused) => Err(refused.0),
         }
     }
 
-    /// Does all that can be done before a command's turn comes, so that the writer does not have to.
-    fn prepare(&self, mut command: Command) -> Result<(Submitted, Ticket), SubmitError> {
+    /// Works out what can be worked out before a command's turn comes, so that the writer does not have to; once it is in
+    /// the queue, so that it is made durable meanwhile.
+    fn run(&self, preparation: Option<Preparation>) {
+        if let Some(preparation) = preparation {
+            preparation.run(&self.shared.reader);
+        }
+    }
+
+    /// The command with its bytes, and where its answer will be.
+    fn encode(&self, command: Command) -> Result<(Submitted, Ticket), SubmitError> {
         let record = record::encode(&command);
         let bytes = record.len();
         if bytes > storage::record_bytes_max() {
             return Err(SubmitError::TooLarge { bytes, bytes_max: storage::record_bytes_max() });
         }
-        command.prepare(&self.shared.reader);
         let (reply, answer) = oneshot::channel();
         let submitted = Submitted { command, record, reply: Reply::One(reply) };
         Ok((submitted, Ticket { answer, shared: Arc::clone(&self.shared) }))
@@ -220,10 +231,14 @@ impl Handle {
     /// `TooLarge` or `Stopped`.
     pub fn submit_patiently(&self, command: Command) -> Result<Ticket, SubmitError> {
         let mut pause = PAUSE_MIN;
-        let (mut submitted, ticket) = self.prepare(command)?;
+        let (mut submitted, ticket) = self.encode(command)?;
+        let preparation = submitted.command.preparation();
         loop {
             submitted = match self.offer_again(submitted)? {
-                None => return Ok(ticket),
+                None => {
+                    self.run(preparation);
+                    return Ok(ticket);
+                }
                 Some(back) => back,
             };
             std::thread::sleep(pause);
@@ -236,11 +251,15 @@ impl Handle {
     /// # Errors
     /// `Busy` after that, `TooLarge` or `Stopped`; in each case nothing happened.
     pub async fn submit_within(&self, patience: Duration, command: Command) -> Result<Ticket, SubmitError> {
-        let (mut submitted, ticket) = self.prepare(command)?;
+        let (mut submitted, ticket) = self.encode(command)?;
+        let preparation = submitted.command.preparation();
         let (mut pause, mut waited) = (PAUSE_MIN, Duration::ZERO);
         loop {
             submitted = match self.offer_again(submitted)? {
-                None => return Ok(ticket),
+                None => {
+                    self.run(preparation);
+                    return Ok(ticket);
+                }
                 Some(_) if waited >= patience => return Err(SubmitError::Busy),
                 Some(back) => back,
             };

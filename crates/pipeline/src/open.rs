@@ -256,7 +256,7 @@ fn decode(records: storage::Records, first: u64, reader: &state::Reader, give: &
             if position != expected {
                 return Err(failed("the positions have a gap".into()));
             }
-            let mut entry = record::decode(position, &record).map_err(failed)?;
+            let entry = record::decode(position, &record).map_err(failed)?;
             entry.command.prepare(reader);
             Ok((entry, record.len() as u64))
         });

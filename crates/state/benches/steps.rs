@@ -47,7 +47,7 @@ impl Bed {
                 batch.push_keys(op, key(edge.followee), key(edge.follower), *at, None).unwrap();
             }
         });
-        let mut command = Command::Edges(batch.build());
+        let command = Command::Edges(batch.build());
         let reader = self.machine.reader();
         steps.prepare += busy(|| command.prepare(&reader));
         steps.apply += busy(|| self.apply(command));

@@ -3,7 +3,7 @@
 //! Nothing is parsed into a list: the machine walks the bytes that were received and logged. The bytes are checked
 //! once, when a batch is built or decoded, so walking them cannot fail. The layout is in `docs/formats/record.md`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::ids::{ACCOUNT_ID_BYTES_MAX, AccountKey, IdError, PlatformId};
 use crate::platform::PlatformShared;
@@ -64,10 +64,11 @@ pub enum EventRefusal {
 #[derive(Clone)]
 pub struct EdgeBatch {
     platform: PlatformId,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     len: u32,
-    /// No part of what the batch says: it is the same batch with and without.
-    prepared: Option<PreparedFor>,
+    /// No part of what the batch says: it is the same batch with and without. Copies share it, so that one thread can work
+    /// it out while another carries the batch on.
+    prepared: Arc<OnceLock<PreparedFor>>,
 }
 
 impl PartialEq for EdgeBatch {
@@ -111,14 +112,10 @@ impl EdgeBatch {
         Events { bytes: Bytes::new(&self.bytes), at: 0 }
     }
 
-    /// Works out on the calling thread what the writer would have to otherwise. Changes nothing about the outcome.
-    pub(crate) fn prepare(&mut self, platform: &Arc<PlatformShared>) {
-        self.prepared = Some(PreparedFor::new(self, platform));
-    }
-
-    /// What was prepared for that platform.
+    /// What can be worked out before the batch's turn; here and now, unless another thread has or is at it. `None` if it was
+    /// worked out for another platform of that name. Changes nothing about the outcome.
     pub(crate) fn prepared(&self, platform: &Arc<PlatformShared>) -> Option<&Prepared> {
-        self.prepared.as_ref()?.of(platform)
+        self.prepared.get_or_init(|| PreparedFor::new(self, platform)).of(platform)
     }
 
     /// The event that begins at that byte, all but its time.
@@ -144,7 +141,7 @@ impl EdgeBatch {
         if !walk.bytes.is_empty() {
             return None;
         }
-        Some(EdgeBatch { platform, bytes, len, prepared: None })
+        Some(EdgeBatch { platform, bytes: Arc::new(bytes), len, prepared: Arc::default() })
     }
 }
 
@@ -382,7 +379,12 @@ impl EdgeBatchBuilder {
 
     /// The finished batch.
     pub fn build(self) -> EdgeBatch {
-        EdgeBatch { platform: self.platform, bytes: self.bytes, len: self.len, prepared: None }
+        EdgeBatch {
+            platform: self.platform,
+            bytes: Arc::new(self.bytes),
+            len: self.len,
+            prepared: Arc::default(),
+        }
     }
 }
 

@@ -59,7 +59,7 @@ mod state_hash;
 
 pub use account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
 pub use case::{Case, ConsentGiven, MOVES_MAX, Move, Status};
-pub use commands::{Command, Entry};
+pub use commands::{Command, Entry, Preparation};
 pub use dead_letters::{DeadLetter, DeadLetterPage};
 pub use edge_batch::{
     EVENT_ID_BYTES_MAX, EVENTS_MAX, EdgeBatch, EdgeBatchBuilder, EdgeEvent, EventRefusal, Events, Op,

@@ -170,7 +170,7 @@ mod tests {
             at: Millis(1_000),
             command: Command::RegisterPlatform(register),
         });
-        let mut commands: Vec<Command> = (0..40_u64)
+        let commands: Vec<Command> = (0..40_u64)
             .map(|nth| {
                 let mut batch = EdgeBatchBuilder::new(platform.clone());
                 for event in 0..300 {
@@ -190,7 +190,7 @@ mod tests {
         let mut outcomes = Vec::new();
         for nth in 0..commands.len() {
             if let Some(ahead) = ahead(nth)
-                && let Some(command) = commands.get_mut(nth + ahead)
+                && let Some(command) = commands.get(nth + ahead)
             {
                 command.prepare(&reader);
             }
@@ -231,7 +231,7 @@ mod tests {
             machine.apply(&Entry { position: 1, at: Millis(1_000), command: register });
             machine.apply(&Entry { position: 2, at: Millis(1_000), command: batch(&pairs) });
         }
-        let mut command = batch(&[("a", "d")]);
+        let command = batch(&[("a", "d")]);
         command.prepare(&machines[0].reader());
         machines[1].apply(&Entry { position: 3, at: Millis(1_000), command });
         let read = machines[1].reader().platform(&platform).unwrap();

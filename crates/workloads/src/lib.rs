@@ -23,7 +23,7 @@ mod times;
 pub use client::{Protocol, requests_a_second};
 pub use graph::{CUT_DAY, DAY_MS, Edge, FLAGS, Graph, LawEdges, Sizes, external};
 pub use law::degrees;
-pub use machine::{Facts, Meanwhile, folder_bytes, process_seconds, resident_bytes};
+pub use machine::{Facts, Meanwhile, folder_bytes, process_seconds, resident_bytes, warm_memory};
 pub use random::{Random, mix};
 pub use sort::sort_by_u64;
 pub use times::{Times, busy, slices};

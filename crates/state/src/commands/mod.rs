@@ -88,6 +88,19 @@ pub enum Command {
     Tick,
 }
 
+/// What can be worked out about a command before its turn; see [`Command::preparation`].
+#[derive(Debug)]
+pub struct Preparation(EdgeBatch);
+
+impl Preparation {
+    /// Does it on the calling thread, unless another one has or is at it.
+    pub fn run(self, reader: &Reader) {
+        if let Some(platform) = reader.platform_shared(self.0.platform()) {
+            self.0.prepared(&platform);
+        }
+    }
+}
+
 impl Command {
     /// The platform it belongs to; none for a tick.
     pub fn platform(&self) -> Option<&PlatformId> {
@@ -116,11 +129,18 @@ impl Command {
 
     /// Works out on the calling thread what the writer would have to otherwise, as far as that can be done before the
     /// command's turn. Makes no difference to the outcome, only to who waits.
-    pub fn prepare(&mut self, reader: &Reader) {
-        if let Command::Edges(batch) = self
-            && let Some(platform) = reader.platform_shared(batch.platform())
-        {
-            batch.prepare(&platform);
+    pub fn prepare(&self, reader: &Reader) {
+        if let Some(preparation) = self.preparation() {
+            preparation.run(reader);
+        }
+    }
+
+    /// What [`Command::prepare`] would do, for a thread that no longer has the command when it does it. `None` when there is
+    /// nothing to prepare.
+    pub fn preparation(&self) -> Option<Preparation> {
+        match self {
+            Command::Edges(batch) => Some(Preparation(batch.clone())),
+            _ => None,
         }
     }
 

@@ -24,10 +24,12 @@ pub(crate) fn grow(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<Row>> {
         let at = |row: Row| Row { size: Some(u64::from(size)), ..row };
         let graph = Graph::new(Sizes::mixed(size));
         let bed = filled(folder, &graph)?;
+        plan.quiet();
         let took = bed.load(&graph)?;
         bed.settle()?;
         let rate = f64::from(size) / took.as_secs_f64();
         rows.push(at(Row::more(rate, format!("edges/s, load of {}", millions(size)))));
+        plan.quiet();
         let mut rates = stream::rates(&bed, &mut stream::Source::new(&graph), 10_000, 1, plan)?;
         let rate = stream::median(&mut rates);
         rows.push(at(Row::more(rate, format!("events/s, stream into {}", millions(size)))));
@@ -39,6 +41,7 @@ pub(crate) fn grow(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<Row>> {
         let bed = filled(folder, &graph)?;
         bed.load(&graph)?;
         bed.settle()?;
+        plan.quiet();
         let mut times = filter::timed(&bed, &graph, ROUNDS.min(plan.rounds))?;
         let unit = format!("ms p50, filter of {} followers", millions(size));
         rows.push(at(Row::less(times.median() * 1e3, unit)));

@@ -23,6 +23,7 @@ pub(crate) fn csv(folder: &Path, graph: &Graph, plan: &Plan) -> anyhow::Result<V
     for _ in 0..plan.runs {
         let data = folder.join("imported");
         Bed::make(&data)?.close();
+        plan.quiet();
         let printed = times.time(|| {
             Command::new(std::env::current_exe()?)
                 .args(["import", "--json", "--platform", "bench", "--columns", "follower,account", "--data"])

@@ -73,6 +73,7 @@ impl Large {
     /// `restart`.
     pub(crate) fn restart(&self, plan: &Plan) -> anyhow::Result<Vec<Row>> {
         let open = |times: &mut Times| -> anyhow::Result<u64> {
+            plan.quiet();
             let report = child("large-open", &self.folder, self.edges_wanted)?;
             times.push(Duration::from_secs_f64(report["seconds"].as_f64().context("no time to open")?));
             report["replayed"].as_u64().context("no number of entries")

@@ -8,22 +8,23 @@ use std::path::Path;
 
 use workloads::{Graph, Meanwhile, Times};
 
-use super::Work;
 use super::row::Row;
 use super::store::Bed;
 use super::stream::median;
+use super::{Plan, Work};
 use crate::talk;
 
 /// Loads of one graph into fresh stores.
 pub(crate) struct Loads {
+    plan: Plan,
     took: Times,
     others: Vec<f64>,
 }
 
 impl Loads {
     /// None yet.
-    pub(crate) fn new() -> Self {
-        Self { took: Times::new(), others: Vec::new() }
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self { plan, took: Times::new(), others: Vec::new() }
     }
 
     /// Loads the graph into a store in a new folder.
@@ -31,6 +32,7 @@ impl Loads {
         talk!("loading the reference graph");
         let bed = Bed::make(folder)?;
         bed.register(graph.sizes().accounts, |account| graph.flags(account))?;
+        self.plan.quiet();
         let meanwhile = Meanwhile::new();
         self.took.push(bed.load(graph)?);
         self.others.push(meanwhile.others());
@@ -38,9 +40,9 @@ impl Loads {
         Ok(bed)
     }
 
-    /// Loads until there were so many; the stores go.
-    pub(crate) fn row(mut self, folder: &Path, graph: &Graph, times: usize) -> anyhow::Result<Row> {
-        while self.others.len() < times {
+    /// Loads as often as is planned; the stores go.
+    pub(crate) fn row(mut self, folder: &Path, graph: &Graph) -> anyhow::Result<Row> {
+        while self.others.len() < self.plan.runs {
             self.once(folder, graph)?.close();
             std::fs::remove_dir_all(folder)?;
         }

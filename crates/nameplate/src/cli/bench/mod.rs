@@ -34,7 +34,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use workloads::{Facts, Graph, Meanwhile, Sizes};
+use workloads::{Facts, Graph, Meanwhile, Sizes, warm_memory};
 
 use self::report::Report;
 use self::row::Row;
@@ -43,6 +43,8 @@ use crate::talk;
 
 /// How long to wait at most until others leave the processors alone.
 const QUIET_WAIT: Duration = Duration::from_secs(4);
+/// Bytes of memory that a work finds warm at the full sizes.
+const MEMORY: u64 = 4 << 30;
 
 /// Measure this machine
 ///
@@ -147,6 +149,15 @@ pub(crate) struct Plan {
     rounds: usize,
 }
 
+impl Plan {
+    /// Waits until others leave the processors alone, and has memory at hand that a work may grow into: more than any needs
+    /// at its full size.
+    fn quiet(&self) {
+        warm_memory(MEMORY / u64::from(self.by));
+        Meanwhile::wait_for_quiet(QUIET_WAIT);
+    }
+}
+
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         if let Some(role) = self.role {
@@ -220,7 +231,7 @@ impl Suite<'_> {
             return Ok(());
         }
         talk!("measuring {}", row::name(work));
-        Meanwhile::wait_for_quiet(QUIET_WAIT);
+        self.plan.quiet();
         let meanwhile = Meanwhile::new();
         let rows = run(&self.plan)?;
         let others = meanwhile.others();
@@ -243,7 +254,7 @@ impl Suite<'_> {
         let graph = Graph::new(Sizes::reference(self.plan.by));
         if self.wants(&in_process) || self.wants(&http) {
             let folder = self.folder.join("reference");
-            let mut loads = load::Loads::new();
+            let mut loads = load::Loads::new(self.plan);
             let bed = loads.once(&folder, &graph)?;
             self.measure(Count, |plan| reads::counts(&bed, &graph, plan))?;
             self.measure(IsFollower, |plan| reads::is_follower(&bed, &graph, plan))?;
@@ -267,7 +278,7 @@ impl Suite<'_> {
             std::fs::remove_dir_all(&folder)?;
             if self.wants(&[Load]) {
                 // Last, so that the other works see the memory of a fresh process.
-                self.rows.insert(0, loads.row(&folder, &graph, self.plan.runs)?);
+                self.rows.insert(0, loads.row(&folder, &graph)?);
             }
         }
         let folder = self.folder.clone();
@@ -280,6 +291,7 @@ impl Suite<'_> {
         let folder = self.folder.clone();
         if self.wants(&[Memory, Snapshot, Restart]) {
             talk!("filling a large store");
+            self.plan.quiet();
             let meanwhile = Meanwhile::new();
             let large = large::Large::fill_in_child(&folder.join("large"), &self.plan)?;
             let others = meanwhile.others();
