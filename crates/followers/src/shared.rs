@@ -242,6 +242,10 @@ pub(crate) struct Sets {
     own: Own,
     empty: FollowerSet,
     pins: Pins<Version>,
+    /// Accounts beside whose sets changes wait, and some beside whose sets they did.
+    pending: Vec<u32>,
+    /// How often they were looked through.
+    turn: u32,
 }
 
 /// Every set once more, in the same blocks; a block is fetched when the writer first needs one of its sets.
@@ -272,7 +276,8 @@ impl Own {
 impl Sets {
     pub(crate) fn new(shared: Arc<Shared>) -> Sets {
         let own = Own { shared: Arc::clone(&shared), blocks: Vec::new() };
-        Sets { shared, own, empty: FollowerSet::default(), pins: Pins::default() }
+        let (pins, pending) = (Pins::default(), Vec::new());
+        Sets { shared, own, empty: FollowerSet::default(), pins, pending, turn: 0 }
     }
 
     /// Makes `0..accounts` exist.
@@ -291,13 +296,38 @@ impl Sets {
 
     /// The set itself, to be kept: settled first.
     pub(crate) fn settled(&mut self, who: u32) -> Arc<FollowerSet> {
+        self.settle(who);
+        self.own.get(who).map(Arc::clone).unwrap_or_default()
+    }
+
+    fn settle(&mut self, who: u32) {
         if let Some(set) = self.own.get(who)
-            && set.is_pending()
+            && set.pending_since().is_some()
         {
             let settled = set.settled().into_owned();
             self.publish(who, settled);
         }
-        self.own.get(who).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// Settles sets in which nothing has changed since this was called before, until they are of `followers_max` or more.
+    /// Shows in nothing but memory and the time that searches take.
+    pub(crate) fn settle_idle(&mut self, followers_max: u32) {
+        self.turn = self.turn.wrapping_add(1);
+        let mut left = followers_max;
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_unstable();
+        pending.dedup();
+        pending.retain(|who| {
+            let set = self.get(*who);
+            let Some(since) = set.pending_since() else { return false };
+            if left == 0 || self.turn.wrapping_sub(since) < 2 {
+                return true;
+            }
+            left = left.saturating_sub(set.len());
+            self.settle(*who);
+            false
+        });
+        self.pending = pending;
     }
 
     /// Every account with followers, ascending.
@@ -323,10 +353,14 @@ impl Sets {
     /// Meets the claims, which ascend and name each follower once, and shows the set to readers, all of it at once.
     /// Says in each claim how it was. Returns the counts before and after.
     pub(crate) fn change(&mut self, who: u32, claims: &mut [Claim], scratch: &mut Scratch) -> (u32, u32) {
+        scratch.turn = self.turn;
         let set = self.own.get(who).map_or(&self.empty, |set| set);
         let before = set.len();
         let Some(after) = set.changed(claims, scratch) else { return (before, before) };
         let counts = (before, after.len());
+        if after.pending_since().is_some() && set.pending_since().is_none() {
+            self.pending.push(who);
+        }
         self.publish(who, after);
         counts
     }

@@ -322,7 +322,7 @@ impl EdgeBatchBuilder {
     /// Puts an event of numbers in one piece: nearly all are such, and loads have hundreds of millions of them.
     #[inline]
     fn put_numbers(&mut self, head: u8, numbers: [u64; 3]) {
-        let mut event = [0; 1 + 3 * VARINT_BYTES_MAX];
+        let mut event = [0; (1 + 3 * VARINT_BYTES_MAX).next_multiple_of(16)];
         let mut len = 1;
         event[0] = head;
         for mut number in numbers {
@@ -334,7 +334,10 @@ impl EdgeBatchBuilder {
             event[len] = number as u8;
             len += 1;
         }
-        self.bytes.extend_from_slice(event.get(..len).unwrap_or_default());
+        // All of it and then less: a copy of a length that is known takes no call.
+        let until = self.bytes.len() + len;
+        self.bytes.extend_from_slice(&event);
+        self.bytes.truncate(until);
     }
 
     fn put_key(&mut self, key: AccountKey<'_>) {

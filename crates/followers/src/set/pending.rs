@@ -3,8 +3,8 @@
 //! A leaf is a kilobyte and a change a few bytes, so a leaf that is written anew for each change costs more than all else
 //! an event does. Changes of a tree therefore wait beside it in two runs: a short one that is written anew with each
 //! batch, and a long one that takes over the short one when that is full. When the long one is full, the leaves are
-//! written anew, each for several changes. Who searches looks into the runs first; who walks through all of the set
-//! has it settled.
+//! written anew, each for several changes, and also when nothing has changed for a while. Who searches looks into the
+//! runs first; who walks through all of the set has it settled.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +20,10 @@ const WAITING_PER_LEAF: usize = 8;
 /// Changes that wait at most. Settling so many takes as long as one batch may wait for it: tens of milliseconds, of the
 /// largest sets a tenth of a second.
 const WAITING_MAX: usize = 1 << 18;
+
+/// Under changes in bulk, what so many batches bring may wait, but not more than this for each leaf.
+const WAITING_BATCHES: usize = 8;
+const WAITING_PER_LEAF_MAX: usize = 48;
 
 /// So many changes a leaf are met in the tree at once: they touch few leaves, as when followers come in order.
 const DENSE: usize = 4;
@@ -38,6 +42,8 @@ pub(super) struct Pending {
     fresh: Vec<Change>,
     waiting: Arc<Vec<Change>>,
     pub(super) recent: Recent,
+    /// When it was made; see [`Scratch::turn`].
+    turn: u32,
     /// The same set without anything that waits, for who walks through it.
     settled: OnceLock<FollowerSet>,
 }
@@ -71,9 +77,12 @@ impl FollowerSet {
         }
     }
 
-    /// Whether changes wait beside its tree.
-    pub(crate) fn is_pending(&self) -> bool {
-        matches!(self.body, Body::Pending(_))
+    /// When the last of the changes came that wait beside its tree, if any do; see [`Scratch::turn`].
+    pub(crate) fn pending_since(&self) -> Option<u32> {
+        match &self.body {
+            Body::Pending(pending) => Some(pending.turn),
+            Body::Empty | Body::Small(_) | Body::Large(_) => None,
+        }
     }
 }
 
@@ -121,7 +130,9 @@ fn changed(
     if runs.len.is_none() && new.len() > scratch.leaves_touched() * DENSE {
         return Some(settle(tree, &new, recent, len, scratch));
     }
-    let waiting_max = (tree.len as usize / LEAF_MAX * WAITING_PER_LEAF).min(WAITING_MAX);
+    let leaves = tree.len as usize / LEAF_MAX;
+    let in_bulk = (new.len() * WAITING_BATCHES).min(leaves * WAITING_PER_LEAF_MAX);
+    let waiting_max = (leaves * WAITING_PER_LEAF).min(WAITING_MAX).max(in_bulk);
     let fresh_max = FRESH_MIN.max(waiting_max / FRESH_PART);
     let mut fresh = merged(runs.fresh, &new);
     let mut now = runs.waiting.cloned().unwrap_or_default();
@@ -133,8 +144,8 @@ fn changed(
         (fresh, now) = (Vec::new(), Arc::new(all));
     }
     let root = Arc::clone(tree.root);
-    let settled = OnceLock::new();
-    let pending = Pending { root, in_tree: tree.len, fresh, waiting: now, recent, settled };
+    let (turn, settled) = (scratch.turn, OnceLock::new());
+    let pending = Pending { root, in_tree: tree.len, fresh, waiting: now, recent, turn, settled };
     Some(FollowerSet { len, body: Body::Pending(Arc::new(pending)) })
 }
 
@@ -182,7 +193,7 @@ fn rebuilt(root: &Root, changes: &[Change]) -> FollowerSet {
         while let Some((change, later)) = rest.split_first()
             && change.id <= last
         {
-            let at = ids.partition_point(|id| *id < change.id);
+            let at = below(ids, change.id, |id| *id);
             builder.extend(&ids[..at], &days[..at]);
             if let Some(day) = change.day {
                 builder.push(change.id, day);
@@ -268,7 +279,7 @@ impl Change {
 fn override_with(run: &[Change], claims: &mut [Claim]) {
     let mut rest = run;
     for claim in claims {
-        rest = &rest[below(rest, claim.id)..];
+        rest = &rest[below(rest, claim.id, |change| change.id)..];
         match rest.first() {
             None => return,
             Some(change) if change.id == claim.id => claim.was = change.day,
@@ -282,7 +293,7 @@ fn merged(older: &[Change], newer: &[Change]) -> Vec<Change> {
     let mut all = Vec::with_capacity(older.len() + newer.len());
     let mut rest = older;
     for change in newer {
-        let (before, from) = rest.split_at(below(rest, change.id));
+        let (before, from) = rest.split_at(below(rest, change.id, |change| change.id));
         all.extend_from_slice(before);
         all.push(*change);
         rest = if from.first().is_some_and(|first| first.id == change.id) { &from[1..] } else { from };
@@ -293,14 +304,14 @@ fn merged(older: &[Change], newer: &[Change]) -> Vec<Change> {
 
 /// How many of the run are below `id`; fast when that is few.
 #[inline]
-fn below(run: &[Change], id: u32) -> usize {
+fn below<T>(run: &[T], id: u32, id_of: impl Fn(&T) -> u32) -> usize {
     let mut until = 1;
-    while run.get(until - 1).is_some_and(|change| change.id < id) {
+    while run.get(until - 1).is_some_and(|item| id_of(item) < id) {
         until *= 2;
     }
     let from = until / 2;
     let within = run.get(from..(until - 1).min(run.len())).unwrap_or_default();
-    from + within.partition_point(|change| change.id < id)
+    from + within.partition_point(|item| id_of(item) < id)
 }
 
 #[cfg(test)]
@@ -310,7 +321,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{AccountNo, Day};
+    use crate::{AccountNo, Day, Edge, Engine, Limits, Op};
 
     type Model = BTreeMap<u32, u16>;
 
@@ -382,7 +393,7 @@ mod tests {
         for nth in 0..2_000 {
             let mut claims = [Claim { id: nth * 29 % 60_000 / 3 * 3 + 1, asks: Asks::Since(2), was: None }];
             set = set.changed(&mut claims, &mut Scratch::default()).unwrap_or(set);
-            waited += u32::from(set.is_pending());
+            waited += u32::from(set.pending_since().is_some());
         }
         let leaves = 20_000 / LEAF_MAX as u32;
         assert!(
@@ -391,5 +402,34 @@ mod tests {
             leaves * WAITING_PER_LEAF as u32
         );
         assert!(set.is_sound());
+    }
+
+    #[test]
+    fn what_waits_is_put_in_place_when_nothing_changes_for_a_while() {
+        let mut engine = Engine::new(Limits::default());
+        engine.grow(20_001);
+        let edge = |account, follower, op| Edge {
+            followee: AccountNo(account),
+            follower: AccountNo(follower),
+            op,
+            version: 1_000,
+        };
+        let mut apply =
+            |engine: &mut Engine, batch: Vec<Edge>| engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
+        for account in [20_000, 19_999] {
+            apply(&mut engine, (0..19_000).step_by(2).map(|id| edge(account, id, Op::Backfill)).collect());
+            apply(&mut engine, (1..19_000).step_by(200).map(|id| edge(account, id, Op::Follow)).collect());
+        }
+        let pending =
+            |engine: &Engine| [20_000, 19_999].map(|who| engine.sets.get(who).pending_since().is_some());
+        assert_eq!(pending(&engine), [true, true]);
+        engine.settle_idle();
+        apply(&mut engine, vec![edge(19_999, 3, Op::Follow)]);
+        engine.settle_idle();
+        assert_eq!(pending(&engine), [false, true]);
+        assert_eq!(engine.reader().count(AccountNo(20_000)), 9_595);
+        engine.settle_idle();
+        assert_eq!(pending(&engine), [false, false]);
+        engine.check().unwrap();
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Scratch {
     parts: Vec<Part>,
     /// What came of some of the parts.
     edited: Vec<Edited>,
+    /// How often sets were looked through for those in which changes have waited for a while.
+    pub(crate) turn: u32,
 }
 
 impl Scratch {

@@ -24,6 +24,7 @@ pub(crate) struct Ticked {
 
 /// Lets time pass on one platform.
 pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
+    platform.engine.settle_idle();
     if platform.levels.next_start.is_some_and(|start| start <= ctx.at) {
         platform.rules_changed(ctx.at);
     }

@@ -9,6 +9,25 @@ pub(crate) struct Bytes<'a> {
     left: &'a [u8],
 }
 
+/// The number at the front of eight bytes and its length, if it ends within them and is spelled as short as it can be. The
+/// sevens of bits are pushed together two, four and eight at a time.
+#[inline]
+fn varint_in(word: u64) -> Option<(u64, usize)> {
+    let ends = !word & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        return None;
+    }
+    let bits = ends.trailing_zeros() + 1;
+    let sevens = word & (u64::MAX >> (64 - bits)) & 0x7f7f_7f7f_7f7f_7f7f;
+    if bits > 8 && sevens >> (bits - 8) == 0 {
+        return None;
+    }
+    let pairs = sevens & 0x007f_007f_007f_007f | (sevens & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    let value = fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4;
+    Some((value, bits as usize / 8))
+}
+
 impl<'a> Bytes<'a> {
     pub(crate) fn new(left: &'a [u8]) -> Self {
         Self { left }
@@ -60,6 +79,16 @@ impl<'a> Bytes<'a> {
     /// Seven bits a byte, lowest first. A longer spelling than needed is refused, so equal values have equal bytes.
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
+        if let Some(word) = self.left.first_chunk()
+            && let Some((value, len)) = varint_in(u64::from_le_bytes(*word))
+        {
+            self.left = self.left.get(len..)?;
+            return Some(value);
+        }
+        self.varint_by_byte()
+    }
+
+    fn varint_by_byte(&mut self) -> Option<u64> {
         let mut value: u64 = 0;
         let mut shift = 0;
         loop {
@@ -196,6 +225,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn eight_bytes_at_once_say_what_one_by_one_do(
+            bytes in prop::collection::vec(prop_oneof![Just(0x80u8), Just(0), any::<u8>(), 0x80u8..], 0..20)
+        ) {
+            let (mut at_once, mut by_byte) = (Bytes::new(&bytes), Bytes::new(&bytes));
+            let value = at_once.varint();
+            prop_assert_eq!(value, by_byte.varint_by_byte());
+            prop_assert!(value.is_none() || at_once.len() == by_byte.len());
+        }
+
         #[test]
         fn numbers_come_back(value in any::<u64>(), signed in any::<i64>()) {
             let mut out = Vec::new();

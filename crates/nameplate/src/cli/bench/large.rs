@@ -26,8 +26,8 @@ const EDGES_AN_ACCOUNT: u64 = 10;
 /// Edges in the store for each event in the tail of its log.
 const EDGES_A_TAIL_EVENT: u64 = 40;
 const TAIL_BATCH: u32 = 10_000;
-/// For the allocator to give back what it holds on to.
-const SETTLE: Duration = Duration::from_secs(2);
+/// For two ticks, which put what waits beside sets in place, and for the allocator to give back what it holds on to.
+const SETTLE: Duration = Duration::from_secs(15);
 
 /// A filled store and what it weighs.
 pub(crate) struct Large {
