@@ -109,6 +109,10 @@ fn changed(
     claims: &mut [Claim],
     scratch: &mut Scratch,
 ) -> Option<FollowerSet> {
+    tree.root.locate_all(claims, scratch);
+    if runs.len.is_none() && claims.len() > scratch.leaves_touched() * DENSE {
+        return edited_at_once(tree, claims, scratch);
+    }
     tree.root.look_up(claims, scratch);
     let waiting = runs.waiting.map_or(&[][..], |waiting| waiting);
     for run in [waiting, runs.fresh] {
@@ -127,9 +131,6 @@ fn changed(
         return None;
     }
     let recent = runs.recent.unwrap_or(&tree.root.recent).after(claims);
-    if runs.len.is_none() && new.len() > scratch.leaves_touched() * DENSE {
-        return Some(settle(tree, &new, recent, len, scratch));
-    }
     let leaves = tree.len as usize / LEAF_MAX;
     let in_bulk = (new.len() * WAITING_BATCHES).min(leaves * WAITING_PER_LEAF_MAX);
     let waiting_max = (leaves * WAITING_PER_LEAF).min(WAITING_MAX).max(in_bulk);
@@ -160,26 +161,42 @@ fn settle(
     let mut settled = if changes.len() > tree.len as usize / LEAF_MAX {
         rebuilt(tree.root, changes)
     } else {
-        edited(tree, changes, scratch)
+        let mut claims = std::mem::take(&mut scratch.claims);
+        claims.clear();
+        claims.extend(changes.iter().map(Change::claim));
+        let settled = edited(tree, &mut claims, scratch);
+        scratch.claims = claims;
+        settled
     };
-    if let Body::Large(root) = &mut settled.body
-        && let Some(root) = Arc::get_mut(root)
-    {
-        root.recent = recent;
-    }
+    keep_recent(&mut settled, recent);
     assert_eq!(settled.len, len, "what waits beside a tree was counted when it came");
     settled
 }
 
-/// The tree with leaves written anew where changes fall into them.
-fn edited(tree: Tree<'_>, changes: &[Change], scratch: &mut Scratch) -> FollowerSet {
-    let mut claims = std::mem::take(&mut scratch.claims);
-    claims.clear();
-    claims.extend(changes.iter().map(Change::claim));
+/// The tree with leaves written anew where claims fall into them; `None` when they change nothing.
+fn edited_at_once(tree: Tree<'_>, claims: &mut [Claim], scratch: &mut Scratch) -> Option<FollowerSet> {
+    let mut set = edited(tree, claims, scratch);
+    if claims.iter().all(|claim| claim.was == claim.is()) {
+        return None;
+    }
+    keep_recent(&mut set, tree.root.recent.after(claims));
+    Some(set)
+}
+
+/// The tree with leaves written anew where claims fall into them; says in each how it was.
+fn edited(tree: Tree<'_>, claims: &mut [Claim], scratch: &mut Scratch) -> FollowerSet {
     let mut root = Root::clone(tree.root);
-    let by = root.edit(&mut claims, scratch);
-    scratch.claims = claims;
+    let by = root.edit(claims, scratch);
     set_of(Arc::new(root), tree.len.saturating_add_signed(by))
+}
+
+/// Puts what is known of the newest beside a tree that nobody has seen yet.
+fn keep_recent(set: &mut FollowerSet, recent: Recent) {
+    if let Body::Large(root) = &mut set.body
+        && let Some(root) = Arc::get_mut(root)
+    {
+        root.recent = recent;
+    }
 }
 
 /// A tree of all leaves anew, filled evenly.

@@ -26,7 +26,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Leaves that the claims fall into that were looked up last.
+    /// Leaves that the claims fall into that were located last.
     pub(super) fn leaves_touched(&self) -> usize {
         self.parts.len()
     }
@@ -114,10 +114,15 @@ pub(super) fn set_of(root: Arc<Root>, len: u32) -> FollowerSet {
 }
 
 impl Root {
-    /// Says in each claim, which ascend, how it is.
-    pub(super) fn look_up(&self, claims: &mut [Claim], scratch: &mut Scratch) {
+    /// Finds the leaf of each claim; they ascend.
+    pub(super) fn locate_all(&self, claims: &[Claim], scratch: &mut Scratch) {
         let Scratch { nodes, parts, .. } = scratch;
         self.locate(claims, nodes, parts);
+    }
+
+    /// Says in each claim how it is, after [`Root::locate_all`] of the same.
+    pub(super) fn look_up(&self, claims: &mut [Claim], scratch: &Scratch) {
+        let parts = &scratch.parts;
         for (at, part) in parts.iter().enumerate() {
             if let Some(later) = parts.get(at + AHEAD) {
                 let (leaf, guess) = self.guess(*later, claims[later.from as usize].id);
