@@ -431,7 +431,7 @@ mod tests {
             op,
             version: 1_000,
         };
-        let mut apply =
+        let apply =
             |engine: &mut Engine, batch: Vec<Edge>| engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
         for account in [20_000, 19_999] {
             apply(&mut engine, (0..19_000).step_by(2).map(|id| edge(account, id, Op::Backfill)).collect());
