@@ -46,7 +46,7 @@ pub(super) fn renew(report: &Path, lines: &[Value], findings: &[Finding], again:
     replace("docs/performance.md", &format!("{facts}\n{all}"))?;
     let short = rows(lines, findings, |work, unit| README.contains(&(work, unit)));
     let first: String = machine.lines().take(2).map(|line| format!("{line}. ")).collect();
-    replace("README.md", &format!("{first}\n\n{short}"))?;
+    replace("README.md", &format!("{}\n\n{short}", first.trim_end()))?;
     let picture = report.join("growth.svg");
     if picture.is_file() {
         fs::copy(picture, root().join("docs").join("images").join("growth.svg"))?;
