@@ -9,8 +9,6 @@ use serde_json::json;
 use workloads::{CUT_DAY, Graph, Random, Sizes, Times, external, slices, sort_by_u64, warm_memory};
 
 const READERS: u64 = 2;
-/// Bytes of memory that a work finds warm at the full sizes, as in `nameplate bench`.
-const MEMORY: u64 = 4 << 30;
 
 /// What was asked for.
 pub struct Plan {
@@ -92,10 +90,6 @@ impl Suite {
         self.plan.works.iter().any(|wanted| wanted == work)
     }
 
-    fn warm(&self) {
-        warm_memory(MEMORY / u64::from(self.plan.by));
-    }
-
     /// Every follow of the graph, by external ids.
     pub fn follows(&self) -> Vec<Follow> {
         self.graph
@@ -140,7 +134,7 @@ impl Suite {
             // The client's sorting is part of the work, so each run starts from the order without meaning.
             follows = self.follows();
             let mut fresh = P::start(&self.plan.folder)?;
-            self.warm();
+            warm_memory(self.plan.by);
             loads.time(|| fresh.load(&mut follows))?;
             check(&mut fresh, self.largest(), sizes.followers)?;
             peer = Some(fresh);
@@ -178,7 +172,7 @@ impl Suite {
         peer.keep(largest)?;
         let mut times = Times::new();
         for _ in 0..self.plan.runs {
-            self.warm();
+            warm_memory(self.plan.by);
             let removed = times.time(|| peer.filter(largest))?;
             ensure!(removed == u64::from(sizes.meeting), "a filter removed {removed}");
             check(peer, largest, sizes.followers - sizes.meeting)?;
@@ -192,7 +186,7 @@ impl Suite {
     fn stream<P: Peer>(&self, peer: &mut P, next: &mut u64, size: u64) -> anyhow::Result<f64> {
         let (mut new, first) = (0, *next);
         let before = peer.counts(self.largest())?.0;
-        self.warm();
+        warm_memory(self.plan.by);
         let rates = slices(self.plan.slices, self.plan.slice, || {
             let follows: Vec<Follow> = (*next..*next + size).map(|nth| self.coming(nth)).collect();
             *next += size;

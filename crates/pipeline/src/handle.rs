@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use state::{Command, EdgeEvent, EffectId, HolderId, Outcome, PlatformId, Preparation, Reader};
+use state::{Command, EdgeEvent, EffectId, HolderId, Outcome, PlatformId, Reader};
 use tokio::sync::{oneshot, watch};
 
 use crate::effects::{EffectPage, Feed};
@@ -130,21 +130,9 @@ impl Handle {
     /// `Busy` when the queue is full, `TooLarge`, or `Stopped`; in each case nothing happened.
     pub fn submit(&self, command: Command) -> Result<Ticket, SubmitError> {
         let (submitted, ticket) = self.encode(command)?;
-        let preparation = submitted.command.preparation();
         match self.offer(submitted) {
-            Ok(()) => {
-                self.run(preparation);
-                Ok(ticket)
-            }
+            Ok(()) => Ok(ticket),
             Err(refused) => Err(refused.0),
-        }
-    }
-
-    /// Works out what can be worked out before a command's turn comes, so that the writer does not have to; once it is in
-    /// the queue, so that it is made durable meanwhile.
-    fn run(&self, preparation: Option<Preparation>) {
-        if let Some(preparation) = preparation {
-            preparation.run(&self.shared.reader);
         }
     }
 
@@ -160,14 +148,21 @@ impl Handle {
         Ok((submitted, Ticket { answer, shared: Arc::clone(&self.shared) }))
     }
 
-    /// Puts it into the queue, or gives it back.
+    /// Puts it into the queue, or gives it back. What can be worked out before its turn is worked out once it is there, so
+    /// that the writer does not have to and makes it durable meanwhile.
     fn offer(&self, submitted: Submitted) -> Result<(), Box<(SubmitError, Submitted)>> {
+        let preparation = submitted.command.preparation();
         let bytes = submitted.record.len();
         if let Err(error) = self.reserve(bytes) {
             return Err(Box::new((error, submitted)));
         }
         let (error, message) = match self.shared.commands.try_send(Message::Command(submitted)) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                if let Some(preparation) = preparation {
+                    preparation.run(&self.shared.reader);
+                }
+                return Ok(());
+            }
             Err(TrySendError::Full(message)) => (SubmitError::Busy, message),
             Err(TrySendError::Disconnected(message)) => (self.shared.why_stopped(), message),
         };
@@ -232,13 +227,9 @@ impl Handle {
     pub fn submit_patiently(&self, command: Command) -> Result<Ticket, SubmitError> {
         let mut pause = PAUSE_MIN;
         let (mut submitted, ticket) = self.encode(command)?;
-        let preparation = submitted.command.preparation();
         loop {
             submitted = match self.offer_again(submitted)? {
-                None => {
-                    self.run(preparation);
-                    return Ok(ticket);
-                }
+                None => return Ok(ticket),
                 Some(back) => back,
             };
             std::thread::sleep(pause);
@@ -252,14 +243,10 @@ impl Handle {
     /// `Busy` after that, `TooLarge` or `Stopped`; in each case nothing happened.
     pub async fn submit_within(&self, patience: Duration, command: Command) -> Result<Ticket, SubmitError> {
         let (mut submitted, ticket) = self.encode(command)?;
-        let preparation = submitted.command.preparation();
         let (mut pause, mut waited) = (PAUSE_MIN, Duration::ZERO);
         loop {
             submitted = match self.offer_again(submitted)? {
-                None => {
-                    self.run(preparation);
-                    return Ok(ticket);
-                }
+                None => return Ok(ticket),
                 Some(_) if waited >= patience => return Err(SubmitError::Busy),
                 Some(back) => back,
             };

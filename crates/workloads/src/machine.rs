@@ -17,14 +17,17 @@ const TICKS_A_SECOND: f64 = 100.0;
 /// The part of the memory that is free that warming takes at most.
 const WARMED_PART: u64 = 2;
 
-/// Has the system hand out so much memory, and gives it back.
+/// Bytes that are warmed at the full sizes: more than any work grows by.
+const WARMED: u64 = 4 << 30;
+
+/// Has the system hand out memory for a work whose sizes are divided by `by`, and gives it back.
 ///
 /// A virtual machine may give memory that nobody uses back to its host; whoever asks for it next waits ten times as long
 /// for it as who asks soon after. That would be timed as part of whatever grows first, so each work, ours and the peers',
 /// begins after this.
-pub fn warm_memory(bytes: u64) {
+pub fn warm_memory(by: u32) {
     let available = memory_kb("MemAvailable") * 1024;
-    let bytes = usize::try_from(bytes.min(available / WARMED_PART)).unwrap_or(0);
+    let bytes = usize::try_from((WARMED / u64::from(by.max(1))).min(available / WARMED_PART)).unwrap_or(0);
     let mut memory: Vec<u8> = Vec::new();
     if memory.try_reserve_exact(bytes).is_ok() {
         memory.resize(bytes, 1);

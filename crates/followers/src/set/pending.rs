@@ -10,8 +10,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::newest::Recent;
-use super::rewrite::set_of;
-use super::{Asks, Body, Change, Claim, FollowerSet, LEAF_MAX, Root, Scratch, SetBuilder, ahead};
+use super::{Body, Change, Claim, FollowerSet, LEAF_MAX, Root, Scratch, SetBuilder, ahead};
 use crate::prefetch;
 
 /// Changes that may wait, for each leaf the tree has room for.
@@ -53,15 +52,11 @@ impl FollowerSet {
     /// change nothing.
     pub(crate) fn changed(&self, claims: &mut [Claim], scratch: &mut Scratch) -> Option<FollowerSet> {
         match &self.body {
-            Body::Empty | Body::Small(_) => {
-                let after = self.with_claims(claims, scratch);
-                let same = claims.iter().all(|claim| claim.was == claim.is());
-                (!same).then_some(after)
-            }
-            Body::Large(root) => changed(Tree { root, len: self.len }, Runs::default(), claims, scratch),
+            Body::Empty | Body::Small(_) => unless_same(self.with_claims(claims, scratch), claims),
+            Body::Large(root) => changed(root, None, self.len, claims, scratch),
             Body::Pending(pending) => match pending.settled.get() {
                 Some(settled) => settled.changed(claims, scratch),
-                None => changed(pending.tree(), pending.runs(self.len), claims, scratch),
+                None => changed(&pending.root, Some(pending), self.len, claims, scratch),
             },
         }
     }
@@ -86,40 +81,32 @@ impl FollowerSet {
     }
 }
 
-/// A tree with its length.
-#[derive(Clone, Copy)]
-struct Tree<'a> {
-    root: &'a Arc<Root>,
-    len: u32,
+/// What became of a set by these claims, if they changed anything.
+fn unless_same(after: FollowerSet, claims: &[Claim]) -> Option<FollowerSet> {
+    let same = claims.iter().all(|claim| claim.was == claim.is());
+    (!same).then_some(after)
 }
 
-/// What waits beside a tree.
-#[derive(Default)]
-struct Runs<'a> {
-    fresh: &'a [Change],
-    waiting: Option<&'a Arc<Vec<Change>>>,
-    recent: Option<&'a Recent>,
-    /// Followers in all; `None` when nothing waits.
-    len: Option<u32>,
-}
-
+/// The tree, what waits beside it if anything does, and the claims; `len` is how many follow before.
 fn changed(
-    tree: Tree<'_>,
-    runs: Runs<'_>,
+    root: &Arc<Root>,
+    pending: Option<&Arc<Pending>>,
+    mut len: u32,
     claims: &mut [Claim],
     scratch: &mut Scratch,
 ) -> Option<FollowerSet> {
-    tree.root.locate_all(claims, scratch);
-    if runs.len.is_none() && claims.len() > scratch.leaves_touched() * DENSE {
-        return edited_at_once(tree, claims, scratch);
+    root.locate_all(claims, scratch);
+    if pending.is_none() && claims.len() > scratch.leaves_touched() * DENSE {
+        return unless_same(root.with_claims(len, claims, scratch), claims);
     }
-    tree.root.look_up(claims, scratch);
-    let waiting = runs.waiting.map_or(&[][..], |waiting| waiting);
-    for run in [waiting, runs.fresh] {
+    root.look_up(claims, scratch);
+    let in_tree = pending.map_or(len, |pending| pending.in_tree);
+    let fresh = pending.map_or(&[][..], |pending| &pending.fresh);
+    let mut waiting = pending.map(|pending| Arc::clone(&pending.waiting)).unwrap_or_default();
+    for run in [&waiting[..], fresh] {
         override_with(run, claims);
     }
     let mut new = Vec::with_capacity(claims.len());
-    let mut len = runs.len.unwrap_or(tree.len);
     for claim in &*claims {
         let is = claim.is();
         if is != claim.was {
@@ -130,73 +117,46 @@ fn changed(
     if new.is_empty() {
         return None;
     }
-    let recent = runs.recent.unwrap_or(&tree.root.recent).after(claims);
-    let leaves = tree.len as usize / LEAF_MAX;
+    let recent = pending.map_or(&root.recent, |pending| &pending.recent).after(claims);
+    let leaves = in_tree as usize / LEAF_MAX;
     let in_bulk = (new.len() * WAITING_BATCHES).min(leaves * WAITING_PER_LEAF_MAX);
     let waiting_max = (leaves * WAITING_PER_LEAF).min(WAITING_MAX).max(in_bulk);
     let fresh_max = FRESH_MIN.max(waiting_max / FRESH_PART);
-    let mut fresh = merged(runs.fresh, &new);
-    let mut now = runs.waiting.cloned().unwrap_or_default();
+    let mut fresh = merged(fresh, &new);
     if fresh.len() > fresh_max {
-        let all = if now.is_empty() { fresh } else { merged(&now, &fresh) };
+        let all = if waiting.is_empty() { fresh } else { merged(&waiting, &fresh) };
         if all.len() > waiting_max {
-            return Some(settle(tree, &all, recent, len, scratch));
+            return Some(settle(root, in_tree, &all, recent, len, scratch));
         }
-        (fresh, now) = (Vec::new(), Arc::new(all));
+        (fresh, waiting) = (Vec::new(), Arc::new(all));
     }
-    let root = Arc::clone(tree.root);
-    let (turn, settled) = (scratch.turn, OnceLock::new());
-    let pending = Pending { root, in_tree: tree.len, fresh, waiting: now, recent, turn, settled };
+    let (root, turn, settled) = (Arc::clone(root), scratch.turn, OnceLock::new());
+    let pending = Pending { root, in_tree, fresh, waiting, recent, turn, settled };
     Some(FollowerSet { len, body: Body::Pending(Arc::new(pending)) })
 }
 
-/// The tree with the changes made; `len` is how many follow then.
+/// The tree of `in_tree` followers with the changes made; `len` is how many follow then.
 fn settle(
-    tree: Tree<'_>,
+    root: &Arc<Root>,
+    in_tree: u32,
     changes: &[Change],
     recent: Recent,
     len: u32,
     scratch: &mut Scratch,
 ) -> FollowerSet {
-    let mut settled = if changes.len() > tree.len as usize / LEAF_MAX {
-        rebuilt(tree.root, changes)
+    let mut settled = if changes.len() > in_tree as usize / LEAF_MAX {
+        rebuilt(root, changes)
     } else {
-        let mut claims = std::mem::take(&mut scratch.claims);
-        claims.clear();
-        claims.extend(changes.iter().map(Change::claim));
-        let settled = edited(tree, &mut claims, scratch);
-        scratch.claims = claims;
-        settled
+        FollowerSet { len: in_tree, body: Body::Large(Arc::clone(root)) }.with(changes, scratch)
     };
-    keep_recent(&mut settled, recent);
-    assert_eq!(settled.len, len, "what waits beside a tree was counted when it came");
-    settled
-}
-
-/// The tree with leaves written anew where claims fall into them; `None` when they change nothing.
-fn edited_at_once(tree: Tree<'_>, claims: &mut [Claim], scratch: &mut Scratch) -> Option<FollowerSet> {
-    let mut set = edited(tree, claims, scratch);
-    if claims.iter().all(|claim| claim.was == claim.is()) {
-        return None;
-    }
-    keep_recent(&mut set, tree.root.recent.after(claims));
-    Some(set)
-}
-
-/// The tree with leaves written anew where claims fall into them; says in each how it was.
-fn edited(tree: Tree<'_>, claims: &mut [Claim], scratch: &mut Scratch) -> FollowerSet {
-    let mut root = Root::clone(tree.root);
-    let by = root.edit(claims, scratch);
-    set_of(Arc::new(root), tree.len.saturating_add_signed(by))
-}
-
-/// Puts what is known of the newest beside a tree that nobody has seen yet.
-fn keep_recent(set: &mut FollowerSet, recent: Recent) {
-    if let Body::Large(root) = &mut set.body
+    // The runs know of newest followers whom the tree was never asked for.
+    if let Body::Large(root) = &mut settled.body
         && let Some(root) = Arc::get_mut(root)
     {
         root.recent = recent;
     }
+    assert_eq!(settled.len, len, "what waits beside a tree was counted when it came");
+    settled
 }
 
 /// A tree of all leaves anew, filled evenly.
@@ -230,19 +190,10 @@ fn rebuilt(root: &Root, changes: &[Change]) -> FollowerSet {
 }
 
 impl Pending {
-    fn tree(&self) -> Tree<'_> {
-        Tree { root: &self.root, len: self.in_tree }
-    }
-
-    fn runs(&self, len: u32) -> Runs<'_> {
-        let (waiting, recent) = (Some(&self.waiting), Some(&self.recent));
-        Runs { fresh: &self.fresh, waiting, recent, len: Some(len) }
-    }
-
     /// The set without anything that waits; `len` is how many follow.
     pub(super) fn settle(&self, len: u32, scratch: &mut Scratch) -> FollowerSet {
         let changes = merged(&self.waiting, &self.fresh);
-        settle(self.tree(), &changes, self.recent.clone(), len, scratch)
+        settle(&self.root, self.in_tree, &changes, self.recent.clone(), len, scratch)
     }
 
     /// [`Pending::settle`], kept for the next who asks.
@@ -283,12 +234,6 @@ impl Pending {
     pub(super) fn is_sound(&self) -> bool {
         let ascends = |run: &[Change]| run.is_sorted_by(|a, b| a.id < b.id);
         ascends(&self.fresh) && ascends(&self.waiting)
-    }
-}
-
-impl Change {
-    pub(super) fn claim(&self) -> Claim {
-        Claim { id: self.id, asks: self.day.map_or(Asks::Gone, Asks::Since), was: None }
     }
 }
 
@@ -338,6 +283,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::set::Asks;
     use crate::{AccountNo, Day, Edge, Engine, Limits, Op};
 
     type Model = BTreeMap<u32, u16>;

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::leaf::{Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
+use super::leaf::{Asks, Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
 use super::{Body, FollowerSet, NODE_MAX, NODE_MIN, Node, Root, guess};
 use crate::prefetch;
 
@@ -15,7 +15,7 @@ use crate::prefetch;
 pub(crate) struct Scratch {
     columns: Columns,
     leaf: LeafRoom,
-    pub(super) claims: Vec<Claim>,
+    claims: Vec<Claim>,
     /// The claims of each node, and of each leaf.
     nodes: Vec<Part>,
     parts: Vec<Part>,
@@ -47,15 +47,14 @@ impl FollowerSet {
     pub(crate) fn with(&self, changes: &[Change], scratch: &mut Scratch) -> FollowerSet {
         let mut claims = std::mem::take(&mut scratch.claims);
         claims.clear();
-        claims.extend(changes.iter().map(Change::claim));
+        claims.extend(changes.iter().map(|change| Claim {
+            id: change.id,
+            asks: change.day.map_or(Asks::Gone, Asks::Since),
+            was: None,
+        }));
         let settled = self.settled();
         let set = match &settled.body {
-            Body::Large(root) => {
-                let mut fresh = (**root).clone();
-                let by = fresh.edit(&mut claims, scratch);
-                fresh.recent = root.recent.after(&claims);
-                set_of(Arc::new(fresh), self.len.saturating_add_signed(by))
-            }
+            Body::Large(root) => root.with_claims(self.len, &mut claims, scratch),
             Body::Empty | Body::Small(_) | Body::Pending(_) => settled.with_claims(&mut claims, scratch),
         };
         scratch.claims = claims;
@@ -102,7 +101,7 @@ fn of_columns(columns: &Columns) -> FollowerSet {
 }
 
 /// The tree of that root as a set; a single leaf is no tree.
-pub(super) fn set_of(root: Arc<Root>, len: u32) -> FollowerSet {
+fn set_of(root: Arc<Root>, len: u32) -> FollowerSet {
     match &root.parts[..] {
         [] => FollowerSet::default(),
         [node] if node.parts.len() == 1 => {
@@ -144,8 +143,16 @@ impl Root {
         (leaf, guess(id, &node.firsts, at, leaf.len_if_narrow()))
     }
 
+    /// A set of this tree of `len` followers with the claims met; says in each how it was.
+    pub(super) fn with_claims(&self, len: u32, claims: &mut [Claim], scratch: &mut Scratch) -> FollowerSet {
+        let mut root = self.clone();
+        let by = root.edit(claims, scratch);
+        root.recent = self.recent.after(claims);
+        set_of(Arc::new(root), len.saturating_add_signed(by))
+    }
+
     /// Meets the claims in place and returns by how much there are more followers now.
-    pub(super) fn edit(&mut self, claims: &mut [Claim], scratch: &mut Scratch) -> i32 {
+    fn edit(&mut self, claims: &mut [Claim], scratch: &mut Scratch) -> i32 {
         debug_assert!(claims.is_sorted_by(|a, b| a.id < b.id));
         let mut parts = std::mem::take(&mut scratch.parts);
         self.locate(claims, &mut scratch.nodes, &mut parts);

@@ -43,8 +43,6 @@ use crate::talk;
 
 /// How long to wait at most until others leave the processors alone.
 const QUIET_WAIT: Duration = Duration::from_secs(4);
-/// Bytes of memory that a work finds warm at the full sizes.
-const MEMORY: u64 = 4 << 30;
 
 /// Measure this machine
 ///
@@ -150,10 +148,9 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Waits until others leave the processors alone, and has memory at hand that a work may grow into: more than any needs
-    /// at its full size.
+    /// Waits until others leave the processors alone, and has memory at hand that a work may grow into.
     fn quiet(&self) {
-        warm_memory(MEMORY / u64::from(self.by));
+        warm_memory(self.by);
         Meanwhile::wait_for_quiet(QUIET_WAIT);
     }
 }
