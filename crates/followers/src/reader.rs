@@ -84,7 +84,7 @@ impl Reader {
         self.shared.lists.tend(&self.shared)
     }
 
-    /// Bytes on the heap of the lists behind [`Reader::following`], without what the allocator adds.
+    /// Bytes on the heap of the lists behind [`Reader::following`], with what the allocator rounds up.
     pub fn following_heap_bytes(&self) -> usize {
         self.shared.lists.heap_bytes()
     }

@@ -29,6 +29,7 @@ macro_rules! talk {
 
 fn main() -> ExitCode {
     memory::keep_to_itself();
+    memory::give_back_when_idle();
     let cli = cli::Cli::parse();
     match cli::run(cli) {
         Ok(code) => code,

@@ -3,8 +3,8 @@
 //! Ids are only ever added, so readers look them up while the writer adds more: a slot is filled after the id it
 //! points to, and a larger index is swapped in whole. Under 30 bytes an account whose id is a number.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use followers::prefetch;
@@ -13,47 +13,49 @@ use crate::ids::AccountKey;
 
 const CHUNK_BITS: u32 = 14;
 const CHUNK: usize = 1 << CHUNK_BITS;
+/// Accounts of a chunk that is there only if one of them has something: four lines.
+const FEW: usize = 64;
 /// Set in a stored id that is a place in `texts`; numbers that large are kept as texts too.
 const TEXT: u64 = 1 << 63;
 const SLOTS_MIN: usize = 64;
 /// No number: more accounts than this cannot be.
 pub(crate) const UNKNOWN: u32 = u32::MAX;
 
-/// A column of numbers, one per account, that readers may read while it grows.
+/// A column of numbers that few accounts have, which readers may read while it grows.
 #[derive(Debug, Default)]
 pub(crate) struct Column {
-    chunks: boxcar::Vec<Box<[AtomicU32]>>,
+    chunks: boxcar::Vec<OnceLock<Box<[AtomicU32]>>>,
 }
 
 impl Column {
+    #[inline]
+    fn cell(&self, no: u32) -> Option<&AtomicU32> {
+        self.chunks.get(no as usize / FEW)?.get()?.get(no as usize % FEW)
+    }
+
     /// 0 for accounts that were never set.
     #[inline]
     pub(crate) fn get(&self, no: u32) -> u32 {
-        match self.chunks.get((no >> CHUNK_BITS) as usize) {
-            Some(chunk) => {
-                chunk.get(no as usize & (CHUNK - 1)).map_or(0, |cell| cell.load(Ordering::Acquire))
-            }
-            None => 0,
-        }
+        self.cell(no).map_or(0, |cell| cell.load(Ordering::Acquire))
     }
 
     /// Asks for the number of an account to be read soon.
     #[inline]
     pub(crate) fn soon(&self, no: u32) {
-        if let Some(chunk) = self.chunks.get((no >> CHUNK_BITS) as usize)
-            && let Some(cell) = chunk.get(no as usize & (CHUNK - 1))
-        {
+        if let Some(cell) = self.cell(no) {
             prefetch::soon(cell);
         }
     }
 
     /// Single writer.
     pub(crate) fn set(&self, no: u32, value: u32) {
-        let at = (no >> CHUNK_BITS) as usize;
+        let at = no as usize / FEW;
         while self.chunks.count() <= at {
-            self.chunks.push((0..CHUNK).map(|_| AtomicU32::new(0)).collect());
+            self.chunks.push(OnceLock::new());
         }
-        if let Some(cell) = self.chunks.get(at).and_then(|chunk| chunk.get(no as usize & (CHUNK - 1))) {
+        let Some(chunk) = self.chunks.get(at) else { return };
+        let chunk = chunk.get_or_init(|| (0..FEW).map(|_| AtomicU32::new(0)).collect());
+        if let Some(cell) = chunk.get(no as usize % FEW) {
             cell.store(value, Ordering::Release);
         }
     }

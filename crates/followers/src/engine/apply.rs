@@ -59,7 +59,11 @@ const AHEAD: usize = 16;
 const GROUPS_AHEAD: usize = 4;
 
 /// The steps, each of which reads what the one before asked for.
-const STEPS: [Soon; 4] = [Soon::Slot, Soon::Set, Soon::Followers, Soon::Changes];
+const STEPS: [Soon; 8] =
+    [Soon::Slot, Soon::Set, Soon::Followers, Soon::Changes, Soon::Tree, Soon::Node, Soon::Parts, Soon::Leaf];
+
+/// Of an account with more events the way to each follower is found for all of them together.
+const FEW: usize = 8;
 
 /// The group that is at that step in that turn.
 fn group_of(groups: &[Group], turn: usize, step: usize) -> Option<&Group> {
@@ -159,7 +163,9 @@ impl Engine {
     fn prepare(&self, groups: &[Group], turn: usize, events: &[Event]) {
         for (at, step) in STEPS.into_iter().enumerate() {
             if let Some(group) = group_of(groups, turn, at) {
-                self.sets.soon(group.followee, step);
+                let events = &events[group.from as usize..group.until as usize];
+                let few = if events.len() <= FEW { events } else { &[] };
+                self.sets.soon(group.followee, step, few.iter().map(|event| edge_of(event.key).1));
             }
         }
         if let Some(group) = group_of(groups, turn, STEPS.len() - 1) {

@@ -166,12 +166,13 @@ impl Groups {
         self.edges.load(Ordering::Relaxed)
     }
 
-    /// Bytes on the heap, without what the allocator adds.
+    /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         let of_group = |group: &Group| {
-            let segments =
-                group.segments.iter().map(|segment| segment.bytes.len() + 16 + size_of::<Segment>());
-            segments.sum::<usize>() + size_of::<Group>() + 16
+            let segments: usize =
+                group.segments.iter().map(|segment| handed_out(segment.bytes.len() + 16)).sum();
+            let list = group.segments.capacity() * size_of::<Segment>();
+            segments + handed_out(list) + handed_out(size_of::<Group>() + 16)
         };
         let slots = self.slots.iter().flat_map(|(_, slots)| slots.iter());
         let groups: usize = slots.map(|slot| slot.load().as_deref().map_or(0, of_group)).sum();
@@ -186,4 +187,10 @@ impl Groups {
             list_of(&segment.bytes, who % GROUP, out);
         }
     }
+}
+
+/// What an allocator hands out for so many bytes: those in use have four sizes for each doubling.
+fn handed_out(bytes: usize) -> usize {
+    let step = (bytes.next_power_of_two() / 8).max(16);
+    bytes.next_multiple_of(step)
 }

@@ -7,6 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::search;
 use crate::prefetch;
 
 /// Followers of one leaf at most.
@@ -399,31 +400,7 @@ impl Leaf {
             return self.day_of(id);
         };
         let offset = u16::try_from(id.checked_sub(base)?).ok()?;
-        // Steps of a growing width away from the guess, until it lies between.
-        let (mut from, mut until) = (0, low.len());
-        let mut step = GUESS;
-        if low.get(guess).is_some_and(|low| *low < offset) {
-            from = guess + 1;
-            while let Some(beyond) = low.get(guess + step) {
-                if *beyond >= offset {
-                    until = guess + step;
-                    break;
-                }
-                from = guess + step + 1;
-                step *= 2;
-            }
-        } else {
-            until = guess.min(until);
-            while let Some(place) = guess.checked_sub(step) {
-                if low.get(place).is_some_and(|low| *low < offset) {
-                    from = place + 1;
-                    break;
-                }
-                until = place.min(until);
-                step *= 2;
-            }
-        }
-        let at = from + low.get(from..until)?.partition_point(|low| *low < offset);
+        let at = search::near(low, guess, GUESS, |low| *low < offset);
         (low.get(at) == Some(&offset)).then(|| self.days()[at])
     }
 

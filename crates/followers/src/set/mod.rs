@@ -9,9 +9,11 @@ mod leaf;
 mod newest;
 mod pending;
 mod rewrite;
+mod search;
 
 use std::sync::Arc;
 
+use crate::shared::Soon;
 use crate::{AccountNo, Day, prefetch};
 
 pub(crate) use build::SetBuilder;
@@ -23,6 +25,9 @@ const NODE_MAX: usize = 128;
 
 /// A node with fewer is joined to its neighbour when it is rewritten anyway.
 const NODE_MIN: usize = 32;
+
+/// Numbers of a line of memory.
+const LINE: usize = 16;
 
 /// How many leaves ahead memory is asked for when all are read.
 const AHEAD: usize = 2;
@@ -123,6 +128,23 @@ impl Root {
         leaf.day_of_near(id, guess)
     }
 
+    /// One step of [`Root::day_of`], for who has something else to do meanwhile.
+    #[inline]
+    fn way_soon(&self, step: Soon, id: u32) {
+        let at = self.part_of(id);
+        let Some(node) = self.parts.get(at) else { return };
+        match step {
+            Soon::Node => prefetch::soon(Arc::as_ptr(node)),
+            Soon::Parts => node.soon(guess(id, &self.firsts, at, node.parts.len())),
+            _ => {
+                let at = node.part_of(id);
+                if let Some(leaf) = node.parts.get(at) {
+                    leaf.soon_near(guess(id, &node.firsts, at, leaf.len_if_narrow()));
+                }
+            }
+        }
+    }
+
     fn leaves(&self) -> impl DoubleEndedIterator<Item = &Leaf> + '_ {
         self.parts.iter().flat_map(|node| node.parts.iter())
     }
@@ -183,6 +205,37 @@ impl FollowerSet {
     pub(crate) fn changes_soon(&self) {
         if let Body::Pending(pending) = &self.body {
             pending.soon();
+        }
+    }
+
+    /// The tree, whatever waits beside it.
+    #[inline]
+    fn root(&self) -> Option<&Root> {
+        match &self.body {
+            Body::Empty | Body::Small(_) => None,
+            Body::Large(root) => Some(root),
+            Body::Pending(pending) => Some(pending.root()),
+        }
+    }
+
+    /// Asks for where the way through the tree begins.
+    #[inline]
+    pub(crate) fn tree_soon(&self) {
+        if let Body::Pending(pending) = &self.body {
+            pending.waiting_soon();
+        }
+        if let Some(root) = self.root() {
+            prefetch::all_soon(root.firsts.get(..LINE).unwrap_or(&root.firsts));
+            prefetch::soon(root.parts.as_ptr());
+        }
+    }
+
+    /// Asks for what comes next on the way to these followers.
+    #[inline]
+    pub(crate) fn leaf_soon(&self, step: Soon, followers: impl Iterator<Item = u32>) {
+        let Some(root) = self.root() else { return };
+        for id in followers {
+            root.way_soon(step, id);
         }
     }
 

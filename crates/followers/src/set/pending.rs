@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::newest::Recent;
+use super::search;
 use super::{Body, Change, Claim, FollowerSet, LEAF_MAX, Root, Scratch, SetBuilder, ahead};
 use crate::prefetch;
 
@@ -30,6 +31,12 @@ const DENSE: usize = 4;
 /// The short run is at most this part of the long one, or so short.
 const FRESH_PART: usize = 16;
 const FRESH_MIN: usize = 64;
+
+/// With fewer claims than one for so many changes of a run, each is looked for by itself.
+const SPARSE: usize = 16;
+
+/// How far from an even spread the place of a change mostly is.
+const NEAR: usize = 8;
 
 /// A tree and what waits beside it. Never changes once seen.
 #[derive(Debug)]
@@ -106,7 +113,8 @@ fn changed(
     for run in [&waiting[..], fresh] {
         override_with(run, claims);
     }
-    let mut new = Vec::with_capacity(claims.len());
+    let mut new = std::mem::take(&mut scratch.new);
+    new.clear();
     for claim in &*claims {
         let is = claim.is();
         if is != claim.was {
@@ -115,6 +123,7 @@ fn changed(
         }
     }
     if new.is_empty() {
+        scratch.new = new;
         return None;
     }
     let recent = pending.map_or(&root.recent, |pending| &pending.recent).after(claims);
@@ -123,6 +132,7 @@ fn changed(
     let waiting_max = (leaves * WAITING_PER_LEAF).min(WAITING_MAX).max(in_bulk);
     let fresh_max = FRESH_MIN.max(waiting_max / FRESH_PART);
     let mut fresh = merged(fresh, &new);
+    scratch.new = new;
     if fresh.len() > fresh_max {
         let all = if waiting.is_empty() { fresh } else { merged(&waiting, &fresh) };
         if all.len() > waiting_max {
@@ -170,7 +180,7 @@ fn rebuilt(root: &Root, changes: &[Change]) -> FollowerSet {
         while let Some((change, later)) = rest.split_first()
             && change.id <= last
         {
-            let at = below(ids, change.id, |id| *id);
+            let at = search::at_front(ids, |id| *id < change.id);
             builder.extend(&ids[..at], &days[..at]);
             if let Some(day) = change.day {
                 builder.push(change.id, day);
@@ -220,6 +230,15 @@ impl Pending {
         prefetch::all_soon(self.fresh.get(..FRESH_MIN).unwrap_or(&self.fresh));
     }
 
+    /// Asks for what a search in the long run reads first.
+    #[inline]
+    pub(super) fn waiting_soon(&self) {
+        let quarter = self.waiting.len() / 4;
+        for at in 0..4 {
+            prefetch::soon(self.waiting.as_ptr().wrapping_add(at * quarter));
+        }
+    }
+
     pub(super) fn root(&self) -> &Root {
         &self.root
     }
@@ -239,13 +258,35 @@ impl Pending {
 
 /// Says in each claim how it is if the run knows. Both ascend.
 fn override_with(run: &[Change], claims: &mut [Claim]) {
-    let mut rest = run;
+    let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
+    if run.len() < claims.len() * SPARSE {
+        let mut rest = run;
+        for claim in claims {
+            rest = &rest[search::at_front(rest, |change| change.id < claim.id)..];
+            match rest.first() {
+                None => return,
+                Some(change) if change.id == claim.id => claim.was = change.day,
+                Some(_) => {}
+            }
+        }
+        return;
+    }
+    // Where it lies if the run is spread evenly. All of those places are asked for before any is read.
+    let spread = u64::from(last.id - first.id);
+    let guess = |id: u32| {
+        let before = u64::from(id.saturating_sub(first.id)) * run.len() as u64;
+        (before.checked_div(spread).unwrap_or(0) as usize).min(run.len() - 1)
+    };
+    for claim in &*claims {
+        let at = guess(claim.id);
+        prefetch::soon(run.as_ptr().wrapping_add(at.saturating_sub(NEAR)));
+        prefetch::soon(run.as_ptr().wrapping_add(at));
+        prefetch::soon(run.as_ptr().wrapping_add(at + NEAR));
+    }
     for claim in claims {
-        rest = &rest[below(rest, claim.id, |change| change.id)..];
-        match rest.first() {
-            None => return,
-            Some(change) if change.id == claim.id => claim.was = change.day,
-            Some(_) => {}
+        let at = search::near(run, guess(claim.id), NEAR, |change| change.id < claim.id);
+        if let Some(change) = run.get(at).filter(|change| change.id == claim.id) {
+            claim.was = change.day;
         }
     }
 }
@@ -255,25 +296,13 @@ fn merged(older: &[Change], newer: &[Change]) -> Vec<Change> {
     let mut all = Vec::with_capacity(older.len() + newer.len());
     let mut rest = older;
     for change in newer {
-        let (before, from) = rest.split_at(below(rest, change.id, |change| change.id));
+        let (before, from) = rest.split_at(search::at_front(rest, |older| older.id < change.id));
         all.extend_from_slice(before);
         all.push(*change);
         rest = if from.first().is_some_and(|first| first.id == change.id) { &from[1..] } else { from };
     }
     all.extend_from_slice(rest);
     all
-}
-
-/// How many of the run are below `id`; fast when that is few.
-#[inline]
-fn below<T>(run: &[T], id: u32, id_of: impl Fn(&T) -> u32) -> usize {
-    let mut until = 1;
-    while run.get(until - 1).is_some_and(|item| id_of(item) < id) {
-        until *= 2;
-    }
-    let from = until / 2;
-    let within = run.get(from..(until - 1).min(run.len())).unwrap_or_default();
-    from + within.partition_point(|item| id_of(item) < id)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::leaf::{Asks, Change, Claim, Columns, Edited, LEAF_MAX, LEAF_MIN, Leaf, LeafRoom};
+use super::search;
 use super::{Body, FollowerSet, NODE_MAX, NODE_MIN, Node, Root, guess};
 use crate::prefetch;
 
@@ -21,6 +22,8 @@ pub(crate) struct Scratch {
     parts: Vec<Part>,
     /// What came of some of the parts.
     edited: Vec<Edited>,
+    /// What of the claims is new.
+    pub(super) new: Vec<Change>,
     /// How often sets were looked through for those in which changes have waited for a while.
     pub(crate) turn: u32,
 }
@@ -328,10 +331,7 @@ fn first_of_node(parts: &[Part], from: usize, until: usize) -> usize {
 /// How many of the claims are below the first number of the next part: one or few, or all but few.
 fn below(claims: &[Claim], next_first: Option<&u32>) -> usize {
     let Some(first) = next_first else { return claims.len() };
-    match claims.get(1) {
-        Some(second) if second.id < *first => claims.partition_point(|claim| claim.id < *first),
-        _ => claims.len().min(1),
-    }
+    search::at_front(claims, |claim| claim.id < *first)
 }
 
 /// The nodes that hold the leaves, evenly filled; none when there are no leaves.
