@@ -223,17 +223,13 @@ impl Slot {
     }
 }
 
-/// How near a change of a set is: each step reads what the one before asked for.
+/// How near a change of a set is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Soon {
     Slot,
     Set,
     Followers,
     Changes,
-    Tree,
-    Node,
-    Parts,
-    Leaf,
 }
 
 /// The set of an account at some time; `None` is the empty one.
@@ -369,11 +365,10 @@ impl Sets {
         counts
     }
 
-    /// Asks for what a change of these followers of the account will read, step by step: where the set is held, the set, its
-    /// followers or what waits beside them, then the way through the tree. A step is taken when the one before had time to
-    /// arrive.
+    /// Asks for what a change of the account will read, step by step: first where the set is held, then the set, then
+    /// its followers, then what waits beside them. A step is taken when the one before had time to arrive.
     #[inline]
-    pub(crate) fn soon(&self, who: u32, step: Soon, followers: impl Iterator<Item = u32>) {
+    pub(crate) fn soon(&self, who: u32, step: Soon) {
         let Some(own) = self.own.place(who) else { return };
         match (step, own) {
             (Soon::Slot, _) => {
@@ -385,9 +380,7 @@ impl Sets {
             (Soon::Set, Some(set)) => prefetch::soon(Arc::as_ptr(set)),
             (Soon::Followers, Some(set)) => set.soon(),
             (Soon::Changes, Some(set)) => set.changes_soon(),
-            (Soon::Tree, Some(set)) => set.tree_soon(),
-            (Soon::Node | Soon::Parts | Soon::Leaf, Some(set)) => set.leaf_soon(step, followers),
-            (_, None) => {}
+            (Soon::Set | Soon::Followers | Soon::Changes, None) => {}
         }
     }
 

@@ -12,7 +12,7 @@ use super::sort::{Event, Kind, by_edge};
 use crate::attributes::Attributes;
 use crate::horizon::{Stamp, edge_key, edge_of};
 use crate::kept::{Kept, taker};
-use crate::set::{Asks, Change, Claim, Scratch};
+use crate::set::{Asks, Change, Claim, Scratch, Way};
 use crate::shared::Soon;
 use crate::{AccountNo, CountChange, Day, Edge, EdgeOutcome, Op};
 
@@ -39,6 +39,8 @@ struct Group {
     followee: u32,
     from: u32,
     until: u32,
+    /// Whether its events are few and its followers in a tree: known once the set is there.
+    has_way: bool,
 }
 
 fn group(events: &[Event], groups: &mut Vec<Group>) {
@@ -47,7 +49,7 @@ fn group(events: &[Event], groups: &mut Vec<Group>) {
     for events in events.chunk_by(|a, b| edge_of(a.key).0 == edge_of(b.key).0) {
         let until = from + events.len() as u32;
         let followee = events.first().map_or(0, |event| edge_of(event.key).0);
-        groups.push(Group { followee, from, until });
+        groups.push(Group { followee, from, until, has_way: false });
         from = until;
     }
 }
@@ -58,16 +60,21 @@ const AHEAD: usize = 16;
 /// How many accounts lie between one step towards a set and the next.
 const GROUPS_AHEAD: usize = 4;
 
-/// The steps, each of which reads what the one before asked for.
-const STEPS: [Soon; 8] =
-    [Soon::Slot, Soon::Set, Soon::Followers, Soon::Changes, Soon::Tree, Soon::Node, Soon::Parts, Soon::Leaf];
+/// The steps to a set, each of which reads what the one before asked for.
+const STEPS: [Soon; 4] = [Soon::Slot, Soon::Set, Soon::Followers, Soon::Changes];
+
+/// The steps from there to followers in its tree; the first is [`FollowerSet::tree_soon`].
+const WAY: [Way; 3] = [Way::Node, Way::Parts, Way::Leaf];
+
+/// All of them.
+const STEPS_ALL: usize = STEPS.len() + 1 + WAY.len();
 
 /// Of an account with more events the way to each follower is found for all of them together.
-const FEW: usize = 8;
+const FEW: u32 = 8;
 
 /// The group that is at that step in that turn.
-fn group_of(groups: &[Group], turn: usize, step: usize) -> Option<&Group> {
-    groups.get(turn.checked_sub(step * GROUPS_AHEAD)?)
+fn group_of(groups: &mut [Group], turn: usize, step: usize) -> Option<&mut Group> {
+    groups.get_mut(turn.checked_sub(step * GROUPS_AHEAD)?)
 }
 
 /// Room for so many events is kept for the next batch.
@@ -113,10 +120,10 @@ impl Engine {
         by_edge(&mut room.events, &mut room.dealt);
         group(&room.events, &mut room.groups);
         self.look_up(batch, &mut room);
-        let groups = std::mem::take(&mut room.groups);
-        for turn in 0..groups.len() + STEPS.len() * GROUPS_AHEAD {
-            self.prepare(&groups, turn, &room.events);
-            if let Some(group) = group_of(&groups, turn, STEPS.len()) {
+        let mut groups = std::mem::take(&mut room.groups);
+        for turn in 0..groups.len() + STEPS_ALL * GROUPS_AHEAD {
+            self.prepare(&mut groups, turn, &room.events);
+            if let Some(group) = group_of(&mut groups, turn, STEPS_ALL) {
                 let events = group.from as usize..group.until as usize;
                 self.apply_to(group.followee, events, batch, outcomes, touched, &mut room);
             }
@@ -160,15 +167,25 @@ impl Engine {
     }
 
     /// Asks for what the accounts of the next turns will need.
-    fn prepare(&self, groups: &[Group], turn: usize, events: &[Event]) {
+    fn prepare(&self, groups: &mut [Group], turn: usize, events: &[Event]) {
         for (at, step) in STEPS.into_iter().enumerate() {
             if let Some(group) = group_of(groups, turn, at) {
-                let events = &events[group.from as usize..group.until as usize];
-                let few = if events.len() <= FEW { events } else { &[] };
-                self.sets.soon(group.followee, step, few.iter().map(|event| edge_of(event.key).1));
+                self.sets.soon(group.followee, step);
             }
         }
-        if let Some(group) = group_of(groups, turn, STEPS.len() - 1) {
+        if let Some(group) = group_of(groups, turn, STEPS.len()) {
+            group.has_way = group.until - group.from <= FEW && self.sets.get(group.followee).tree_soon();
+        }
+        for (at, step) in (STEPS.len() + 1..).zip(WAY) {
+            if let Some(group) = group_of(groups, turn, at)
+                && group.has_way
+            {
+                let events = &events[group.from as usize..group.until as usize];
+                let set = self.sets.get(group.followee);
+                events.iter().for_each(|event| set.way_soon(step, edge_of(event.key).1));
+            }
+        }
+        if let Some(group) = group_of(groups, turn, STEPS_ALL - 1) {
             let events = &events[group.from as usize..group.until as usize];
             for event in events.iter().take(AHEAD) {
                 self.shared.following_soon(edge_of(event.key).1);

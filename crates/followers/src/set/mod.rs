@@ -13,7 +13,6 @@ mod search;
 
 use std::sync::Arc;
 
-use crate::shared::Soon;
 use crate::{AccountNo, Day, prefetch};
 
 pub(crate) use build::SetBuilder;
@@ -46,6 +45,14 @@ enum Body {
     Small(Leaf),
     Large(Arc<Root>),
     Pending(Arc<pending::Pending>),
+}
+
+/// How near a follower in a tree is: each step reads what the one before asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    Node,
+    Parts,
+    Leaf,
 }
 
 /// Nodes in ascending order, beside the lowest number of each, so that a search does not touch the nodes.
@@ -130,13 +137,13 @@ impl Root {
 
     /// One step of [`Root::day_of`], for who has something else to do meanwhile.
     #[inline]
-    fn way_soon(&self, step: Soon, id: u32) {
+    fn way_soon(&self, step: Way, id: u32) {
         let at = self.part_of(id);
         let Some(node) = self.parts.get(at) else { return };
         match step {
-            Soon::Node => prefetch::soon(Arc::as_ptr(node)),
-            Soon::Parts => node.soon(guess(id, &self.firsts, at, node.parts.len())),
-            _ => {
+            Way::Node => prefetch::soon(Arc::as_ptr(node)),
+            Way::Parts => node.soon(guess(id, &self.firsts, at, node.parts.len())),
+            Way::Leaf => {
                 let at = node.part_of(id);
                 if let Some(leaf) = node.parts.get(at) {
                     leaf.soon_near(guess(id, &node.firsts, at, leaf.len_if_narrow()));
@@ -218,23 +225,22 @@ impl FollowerSet {
         }
     }
 
-    /// Asks for where the way through the tree begins.
+    /// Asks for where the way through the tree begins. Says whether there is one.
     #[inline]
-    pub(crate) fn tree_soon(&self) {
+    pub(crate) fn tree_soon(&self) -> bool {
         if let Body::Pending(pending) = &self.body {
             pending.waiting_soon();
         }
-        if let Some(root) = self.root() {
-            prefetch::all_soon(root.firsts.get(..LINE).unwrap_or(&root.firsts));
-            prefetch::soon(root.parts.as_ptr());
-        }
+        let Some(root) = self.root() else { return false };
+        prefetch::all_soon(root.firsts.get(..LINE).unwrap_or(&root.firsts));
+        prefetch::soon(root.parts.as_ptr());
+        true
     }
 
-    /// Asks for what comes next on the way to these followers.
+    /// One step on the way to a follower in the tree.
     #[inline]
-    pub(crate) fn leaf_soon(&self, step: Soon, followers: impl Iterator<Item = u32>) {
-        let Some(root) = self.root() else { return };
-        for id in followers {
+    pub(crate) fn way_soon(&self, step: Way, id: u32) {
+        if let Some(root) = self.root() {
             root.way_soon(step, id);
         }
     }

@@ -328,7 +328,7 @@ fn first_of_node(parts: &[Part], from: usize, until: usize) -> usize {
     from - before
 }
 
-/// How many of the claims are below the first number of the next part: one or few, or all but few.
+/// How many of the claims are below the first number of the next part.
 fn below(claims: &[Claim], next_first: Option<&u32>) -> usize {
     let Some(first) = next_first else { return claims.len() };
     search::at_front(claims, |claim| claim.id < *first)
