@@ -309,18 +309,27 @@ impl Sets {
         }
     }
 
-    /// Settles sets in which nothing has changed since this was called before, until they are of `followers_max` or more.
-    /// Shows in nothing but memory and the time that searches take.
-    pub(crate) fn settle_idle(&mut self, followers_max: u32) {
+    /// From here on sets are idle in which nothing has changed since this was called before.
+    pub(crate) fn next_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// Settles idle sets until they are of `followers_max` or more. Says whether more of them are left. Shows in nothing
+    /// but memory and the time that searches take.
+    pub(crate) fn settle_idle(&mut self, followers_max: u32) -> bool {
         let mut left = followers_max;
+        let mut is_more = false;
         let mut pending = std::mem::take(&mut self.pending);
         pending.sort_unstable();
         pending.dedup();
         pending.retain(|who| {
             let set = self.get(*who);
             let Some(since) = set.pending_since() else { return false };
-            if left == 0 || self.turn.wrapping_sub(since) < 2 {
+            if self.turn.wrapping_sub(since) < 2 {
+                return true;
+            }
+            if left == 0 {
+                is_more = true;
                 return true;
             }
             left = left.saturating_sub(set.len());
@@ -328,6 +337,7 @@ impl Sets {
             false
         });
         self.pending = pending;
+        is_more
     }
 
     /// Every account with followers, ascending.

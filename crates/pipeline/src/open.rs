@@ -129,6 +129,7 @@ impl Pipeline {
             since_snapshot: recovered.since_snapshot,
             callers: 0,
             sync_took: Duration::ZERO,
+            untidy: false,
         };
         let tender = following_lists.then(|| Tender::start(shared.reader.clone())).transpose()?;
         let thread = std::thread::Builder::new()

@@ -42,6 +42,8 @@ pub(crate) struct Writer {
     pub(crate) callers: usize,
     /// How long the last append took.
     pub(crate) sync_took: Duration,
+    /// Whether the state may have something to put in order.
+    pub(crate) untidy: bool,
 }
 
 /// What was logged since the last snapshot.
@@ -58,6 +60,9 @@ pub(crate) type SnapshotReply = oneshot::Sender<Result<u64, SubmitError>>;
 const OVERLAP_BYTES_MIN: usize = 16 * 1024;
 /// Longest wait for callers of single events who were there lately.
 const GATHER_WAIT_MAX: Duration = Duration::from_millis(2);
+
+/// With nothing to do for so long, the state is put in order, a piece at a time.
+const TIDY_AFTER: Duration = Duration::from_millis(5);
 
 /// What one turn of the loop has to do.
 #[derive(Default)]
@@ -83,6 +88,7 @@ impl Writer {
                 && Instant::now() >= at
             {
                 batch.commands.push(tick());
+                self.untidy = true;
                 tick_at = Some(Instant::now() + every);
             }
             let appending = self.begin_append(batch.commands, batch.bytes, !durable.is_empty());
@@ -121,9 +127,10 @@ impl Writer {
     }
 
     /// Takes what is there, up to the limits of one sync; waits for the first message if there is nothing else to do.
-    fn drain(&self, inbox: &Receiver<Message>, tick_at: Option<Instant>, wait: bool) -> Batch {
+    fn drain(&mut self, inbox: &Receiver<Message>, tick_at: Option<Instant>, wait: bool) -> Batch {
         let mut batch = Batch::default();
-        let first = match tick_at {
+        let wake_at = if self.untidy { Some(Instant::now() + TIDY_AFTER) } else { None };
+        let first = match wake_at.into_iter().chain(tick_at).min() {
             _ if !wait => inbox.try_recv().map_err(|why| match why {
                 TryRecvError::Empty => RecvTimeoutError::Timeout,
                 TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
@@ -138,7 +145,12 @@ impl Writer {
                 meanwhile.into_iter().for_each(|message| batch.take(message, &self.shared));
             }
             Ok(message) => batch.take(message, &self.shared),
-            Err(RecvTimeoutError::Timeout) => return batch,
+            Err(RecvTimeoutError::Timeout) => {
+                if wait && self.untidy {
+                    self.untidy = self.machine.tidy();
+                }
+                return batch;
+            }
             Err(RecvTimeoutError::Disconnected) => batch.stop = true,
         }
         while !batch.stop

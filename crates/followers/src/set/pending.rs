@@ -398,8 +398,9 @@ mod tests {
 
     #[test]
     fn what_waits_is_put_in_place_when_nothing_changes_for_a_while() {
+        const ACCOUNTS: [u32; 4] = [19_999, 20_000, 20_001, 20_002];
         let mut engine = Engine::new(Limits::default());
-        engine.grow(20_001);
+        engine.grow(20_003);
         let edge = |account, follower, op| Edge {
             followee: AccountNo(account),
             follower: AccountNo(follower),
@@ -408,20 +409,22 @@ mod tests {
         };
         let apply =
             |engine: &mut Engine, batch: Vec<Edge>| engine.apply(&batch, &mut Vec::new(), &mut Vec::new());
-        for account in [20_000, 19_999] {
+        for account in ACCOUNTS {
             apply(&mut engine, (0..19_000).step_by(2).map(|id| edge(account, id, Op::Backfill)).collect());
             apply(&mut engine, (1..19_000).step_by(200).map(|id| edge(account, id, Op::Follow)).collect());
         }
-        let pending =
-            |engine: &Engine| [20_000, 19_999].map(|who| engine.sets.get(who).pending_since().is_some());
-        assert_eq!(pending(&engine), [true, true]);
+        let pending = |engine: &Engine| ACCOUNTS.map(|who| engine.sets.get(who).pending_since().is_some());
+        assert_eq!(pending(&engine), [true; 4]);
         engine.settle_idle();
         apply(&mut engine, vec![edge(19_999, 3, Op::Follow)]);
+        assert!(!engine.settle_more());
         engine.settle_idle();
-        assert_eq!(pending(&engine), [false, true]);
+        assert_eq!(pending(&engine), [true, false, false, true]);
         assert_eq!(engine.reader().count(AccountNo(20_000)), 9_595);
+        assert!(!engine.settle_more());
+        assert_eq!(pending(&engine), [true, false, false, false]);
         engine.settle_idle();
-        assert_eq!(pending(&engine), [false, false]);
+        assert_eq!(pending(&engine), [false; 4]);
         engine.check().unwrap();
     }
 }
