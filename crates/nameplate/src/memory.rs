@@ -27,13 +27,13 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// A system that gives no thread for it is said so, and the program goes on.
 pub(crate) fn give_back_when_idle() {
-    let give_back = || {
+    let keep_looking = || {
         loop {
             std::thread::sleep(LOOK);
             give_back();
         }
     };
-    if let Err(error) = Builder::new().name("memory".into()).spawn(give_back) {
+    if let Err(error) = Builder::new().name("memory".into()).spawn(keep_looking) {
         crate::talk!("warning: free memory is given back late, the system gives no thread: {error}");
     }
 }
