@@ -49,7 +49,7 @@ pub fn run(bundle: &Bundle) -> Result<Report, Vec<Diagnostic>> {
     let mut found = Vec::new();
     for path in bundle.files.keys().filter(|path| path.starts_with("cases/")) {
         let Some(text) = text_of(bundle, path, &mut found) else { continue };
-        let file = TomlFile::new(0, path, text);
+        let file = TomlFile::new(0, path, text).in_language(pack.language);
         let cases = file.read(|keys| read_file(keys, &pack));
         found.extend(file.into_found());
         let Some((active, cases)) = cases else { continue };

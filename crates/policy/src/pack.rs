@@ -11,8 +11,9 @@ use crate::words::{
     Surface, TopicMode, Viewer,
 };
 
-/// The language version this crate reads. A pack states the version it was written in.
-pub const LANGUAGE: u16 = 1;
+/// The newest language version this crate reads. A pack states the version it was written in, and keeps its meaning: older
+/// versions are read as they always were, and are refused the keys that came later.
+pub const LANGUAGE: u16 = 2;
 
 /// One platform's or law's rules, cited and versioned.
 #[derive(Clone, Debug)]

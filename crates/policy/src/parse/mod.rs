@@ -48,11 +48,14 @@ pub fn parse(bundle: &Bundle) -> Result<Pack, Vec<Diagnostic>> {
     let known_sources: Option<BTreeSet<String>> =
         manifest.as_ref().map(|manifest| manifest.sources.iter().map(|source| source.id.clone()).collect());
 
+    // Without a manifest there is a fault already; the newest language finds none that are not there.
+    let language = manifest.as_ref().map_or(LANGUAGE, |manifest| manifest.language);
+
     let mut rules = Vec::new();
     let mut gaps = Vec::new();
     for (index, path) in files.iter().enumerate().skip(1) {
         let Some(text) = text_of(bundle, path, &mut found) else { continue };
-        let file = TomlFile::new(u16::try_from(index).unwrap_or(u16::MAX), path, text);
+        let file = TomlFile::new(u16::try_from(index).unwrap_or(u16::MAX), path, text).in_language(language);
         let stem = path.trim_start_matches("rules/").trim_end_matches(".toml");
         if let Some((rule, asked)) = file.read(|keys| rule::rule(keys, stem, known_sources.as_ref())) {
             rules.push(rule);
@@ -74,7 +77,7 @@ pub fn parse(bundle: &Bundle) -> Result<Pack, Vec<Diagnostic>> {
     Ok(Pack {
         id: manifest.id,
         version: manifest.version,
-        language: LANGUAGE,
+        language,
         title: manifest.title,
         status: manifest.status,
         home: manifest.home,

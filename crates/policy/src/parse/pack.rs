@@ -8,6 +8,7 @@ use crate::words::{Grade, Status};
 
 /// What `pack.toml` says.
 pub(super) struct Manifest {
+    pub(super) language: u16,
     pub(super) id: String,
     pub(super) version: u32,
     pub(super) title: String,
@@ -23,7 +24,7 @@ pub(super) fn manifest(keys: Keys<'_, '_>) -> Option<Manifest> {
         .need("language", &format!("write `language = {LANGUAGE}`"))
         .and_then(|value| one_of_language(&value));
     // A pack of another language would be read word for word by the wrong dictionary: stop at once.
-    language?;
+    let language = language?;
     let id = keys.need("id", "name the pack like its folder").and_then(|value| id_of(&value));
     let version = keys
         .need("version", "write `version = 1` and raise it with every change of meaning")
@@ -44,6 +45,7 @@ pub(super) fn manifest(keys: Keys<'_, '_>) -> Option<Manifest> {
         .map_or_else(|| Some(Vec::new()), |value| value.several(|item| item.text().map(str::to_owned)));
     keys.finish();
     Some(Manifest {
+        language,
         id: id?,
         version: version?,
         title: title?.to_owned(),
@@ -57,16 +59,16 @@ pub(super) fn manifest(keys: Keys<'_, '_>) -> Option<Manifest> {
 
 fn one_of_language(value: &Value<'_, '_>) -> Option<u16> {
     let number = value.number()?;
-    if number == i64::from(LANGUAGE) {
-        return Some(LANGUAGE);
+    let language = u16::try_from(number).ok().filter(|language| (1..=LANGUAGE).contains(language));
+    if language.is_none() {
+        value.error(
+            format!("language {number} is not one that can be read here"),
+            format!(
+                "write the pack in language {LANGUAGE}, or use a version of the software that reads {number}"
+            ),
+        );
     }
-    value.error(
-        format!("language {number} is not one that can be read here"),
-        format!(
-            "write the pack in language {LANGUAGE}, or use a version of the software that reads {number}"
-        ),
-    );
-    None
+    language
 }
 
 fn version_of(value: Value<'_, '_>) -> Option<u32> {

@@ -8,18 +8,25 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{At, Diagnostic, Severity};
+use crate::pack::LANGUAGE;
 
 /// A file's text and what was found in it.
 pub(crate) struct TomlFile<'t> {
     index: u16,
     path: &'t str,
     text: &'t str,
+    language: u16,
     found: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'t> TomlFile<'t> {
     pub(crate) const fn new(index: u16, path: &'t str, text: &'t str) -> Self {
-        Self { index, path, text, found: RefCell::new(Vec::new()) }
+        Self { index, path, text, language: LANGUAGE, found: RefCell::new(Vec::new()) }
+    }
+
+    /// The same file of a pack that is written in this version of the language.
+    pub(crate) fn in_language(self, language: u16) -> Self {
+        Self { language, ..self }
     }
 
     /// Parses the text and hands its top table to `read`.
@@ -118,6 +125,13 @@ impl<'f, 't> Keys<'f, 't> {
         self.table.get(key).map(|value| self.value(key, value))
     }
 
+    /// A value that may be absent, under a key that came with a later version of the language: in a pack of an earlier one it
+    /// is found fault with, and `None`. What the key means without a value is what every pack meant before it came.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the first key of language 2 takes this line out"))]
+    pub(crate) fn maybe_since(&self, language: u16, key: &'static str) -> Option<Value<'f, 't>> {
+        self.maybe(key).filter(|value| value.needs(language))
+    }
+
     /// A value that has to be there.
     pub(crate) fn need(&self, key: &'static str, next_step: &str) -> Option<Value<'f, 't>> {
         let value = self.maybe(key);
@@ -169,6 +183,18 @@ impl<'f, 't> Keys<'f, 't> {
 impl<'f, 't> Value<'f, 't> {
     pub(crate) fn error(&self, message: impl Into<String>, next_step: impl Into<String>) {
         self.file.error(self.at, &self.path, message, next_step);
+    }
+
+    /// True if the pack is written in this version of the language or a later one; otherwise the value is found fault with.
+    pub(crate) fn needs(&self, language: u16) -> bool {
+        let written_in = self.file.language;
+        if written_in < language {
+            self.error(
+                format!("needs language {language}, and the pack is written in language {written_in}"),
+                format!("write `language = {language}` in `pack.toml`: what the pack says already means the same there"),
+            );
+        }
+        written_in >= language
     }
 
     fn wrong_type(&self, wanted: &str) {
@@ -391,6 +417,25 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_of_a_later_language_is_refused_in_an_earlier_one() {
+        let read = |language| {
+            let file = TomlFile::new(0, "pack.toml", "old = 1\nnew = 2").in_language(language);
+            let numbers = file.read(|keys| {
+                let new = keys.maybe_since(2, "new").and_then(|value| value.number());
+                let old = keys.maybe_since(1, "old").and_then(|value| value.number());
+                keys.finish();
+                Some((old, new))
+            });
+            let found: Vec<String> = file.into_found().iter().map(ToString::to_string).collect();
+            (numbers, found)
+        };
+        assert_eq!(read(2), (Some((Some(1), Some(2))), vec![]));
+        let fault = "pack.toml:2:7: error: `new`: needs language 2, and the pack is written in language 1\n  \
+                     help: write `language = 2` in `pack.toml`: what the pack says already means the same there";
+        assert_eq!(read(1), (Some((Some(1), None)), vec![fault.to_owned()]));
+    }
 
     #[test]
     fn edits_are_counted() {
