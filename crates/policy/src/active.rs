@@ -83,6 +83,8 @@ pub struct ActiveRule {
     pub(crate) trigger_sources: Vec<String>,
     pub(crate) phases: Vec<ActivePhase>,
     pub(crate) exempt: Vec<ActiveExemption>,
+    // Asked for every account that moved.
+    pub(crate) looks_at_ledgers: bool,
 }
 
 /// A phase with its start as an instant.
@@ -247,7 +249,9 @@ impl Resolve<'_> {
             trigger_sources: rule.sources_of("trigger").to_vec(),
             phases: rule.phases.iter().map(|phase| self.phase(phase)).collect(),
             exempt: rule.exempt.iter().filter_map(|one| self.exemption(one)).collect(),
+            looks_at_ledgers: false,
         };
+        active.looks_at_ledgers = active.has_windows();
         active.settings = Self::settings(rule, &active);
         active
     }

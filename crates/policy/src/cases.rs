@@ -3,6 +3,7 @@
 //! A case that expects nothing is an error: it would pass for ever and say nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::active::ActivePack;
 use crate::bundle::Bundle;
@@ -10,6 +11,8 @@ use crate::choices::Choices;
 use crate::decide::{CaseView, Decision, Look};
 use crate::diagnostic::Diagnostic;
 use crate::facts::Facts;
+use crate::ledger::{Day, LEDGER_DAYS_MAX, LedgerName, Ledgers};
+use crate::money::Currency;
 use crate::pack::Pack;
 use crate::parse::{Keys, TomlFile, Value, known_words, parse, text_of};
 use crate::time::{Date, Millis};
@@ -98,6 +101,8 @@ struct Case {
     now: Millis,
     holds: Option<BTreeSet<String>>,
     distance: Vec<(String, Option<i64>)>,
+    /// The UTC day on which the rule may change by time alone.
+    changes: Vec<(String, Option<Day>)>,
     shown: Option<BTreeMap<Field, Coarse>>,
     withheld: Option<BTreeMap<Field, Reason>>,
 }
@@ -187,6 +192,9 @@ fn given_from(keys: &Keys<'_, '_>, base: Given, active: &ActivePack) -> Option<G
             given.facts.metrics.insert(name.to_owned(), number.number()?);
         }
     }
+    if let Some(value) = keys.maybe_since(2, "amounts") {
+        given.facts.ledgers = Arc::new(amounts(&value)?);
+    }
     if let Some(value) = keys.maybe("topics") {
         given.facts.topics = value.names()?.into_iter().collect();
     }
@@ -234,6 +242,45 @@ fn given_from(keys: &Keys<'_, '_>, base: Given, active: &ActivePack) -> Option<G
         given.under = under(&value, active)?;
     }
     Some(given)
+}
+
+/// Amounts by day: `{ metric = "sales", day = 2024-01-31, amount = 5 }`, with `until` the same on every day up to that one.
+fn amounts(value: &Value<'_, '_>) -> Option<Ledgers> {
+    let mut ledgers = Ledgers::default();
+    for item in value.items()? {
+        let keys = item.keys()?;
+        let metric = keys.need("metric", "say what is counted, as in `sales`").and_then(|value| value.text());
+        let currency = keys
+            .maybe("currency")
+            .map(|value| value.parsed(Currency::parse, "a currency", "write its ISO 4217 code, as in `USD`"));
+        let day = |value: Value<'_, '_>| {
+            let date = value.parsed(Date::parse, "a day", "write it as in `2023-10-31`")?;
+            Some(Day::of(date.starts_at(0)))
+        };
+        let first = keys.need("day", "say on which UTC day").and_then(day);
+        let last = keys.maybe("until").map(day);
+        let amount = keys.need("amount", "say how much").and_then(|value| value.number());
+        keys.finish();
+        let (first, amount) = (first?, amount?);
+        let last = match last {
+            Some(last) => last?,
+            None => first,
+        };
+        if !(0..i32::from(LEDGER_DAYS_MAX) * 2).contains(&last.0.saturating_sub(first.0)) {
+            item.error("ends before it starts, or goes on for too long", "mend `until`");
+            return None;
+        }
+        let currency = match currency {
+            Some(currency) => Some(currency?),
+            None => None,
+        };
+        let name = LedgerName { metric: metric?.to_owned(), currency };
+        let ledger = Arc::make_mut(ledgers.0.entry(name).or_default());
+        for day in (first.0..=last.0).map(Day) {
+            ledger.set(day, ledger.get(day).saturating_add(amount));
+        }
+    }
+    Some(ledgers)
 }
 
 fn fields(value: &Value<'_, '_>) -> Option<FieldSet> {
@@ -300,6 +347,19 @@ fn read_case(item: &Value<'_, '_>, common: &Given, active: &ActivePack) -> Optio
             distance.push((rule.id.clone(), number));
         }
     }
+    let mut changes = Vec::new();
+    if let Some(value) = keys.maybe_since(2, "changes") {
+        for (id, on) in value.keys()?.entries() {
+            let (_, rule) = known_rule(&on, id, active)?;
+            let day = if on.peek_text() == Some("never") {
+                None
+            } else {
+                let date = on.parsed(Date::parse, "a day", "write it as in `2023-10-31`, or `never`")?;
+                Some(Day::of(date.starts_at(0)))
+            };
+            changes.push((rule.id.clone(), day));
+        }
+    }
     let shown = match keys.maybe("shown") {
         None => None,
         Some(value) => {
@@ -312,14 +372,24 @@ fn read_case(item: &Value<'_, '_>, common: &Given, active: &ActivePack) -> Optio
             Some(by_field(&value, |value| value.word(Reason::ALL, Reason::parse, Reason::as_str))?)
         }
     };
-    if holds.is_none() && distance.is_empty() && shown.is_none() && withheld.is_none() {
+    if holds.is_none() && distance.is_empty() && changes.is_empty() && shown.is_none() && withheld.is_none() {
         let next = "write at least one of `holds`, `distance`, `shown`, `withheld`";
         item.error("the case expects nothing", next);
         return None;
     }
     let line = keys.at.line;
     keys.finish();
-    Some(Case { name: name?.to_owned(), line, now: given.now?, given, holds, distance, shown, withheld })
+    Some(Case {
+        name: name?.to_owned(),
+        line,
+        now: given.now?,
+        given,
+        holds,
+        distance,
+        changes,
+        shown,
+        withheld,
+    })
 }
 
 fn by_field<T>(
@@ -360,6 +430,14 @@ impl Case {
                     text(*expected),
                     text(distance)
                 ));
+            }
+        }
+        for (id, expected) in &self.changes {
+            let at = active.rule(id).and_then(|(_, rule)| rule.changes_at(facts, self.now));
+            let day = at.map(Day::of);
+            if day != *expected {
+                let text = |day: Option<Day>| day.map_or("never".to_owned(), |day| day.to_string());
+                wrong.push(format!("change of `{id}`: expected {}, got {}", text(*expected), text(day)));
             }
         }
         if self.shown.is_none() && self.withheld.is_none() {

@@ -85,7 +85,7 @@ impl ActivePack {
     pub fn decide(&self, look: &Look<'_>) -> Decision {
         let mut decision = Decision::default();
         let name_shown = look.facts.name_shown || (self.looks_at_names && self.name_shown(look));
-        let seen = Seen { name_shown, ..Seen::new(look.facts) };
+        let seen = Seen { name_shown, ..Seen::new(look.facts, look.now) };
         for (index, rule) in self.rules().iter().enumerate() {
             for show in &rule.shows {
                 let answer = show.admits(look.viewer, look.surface);
@@ -111,7 +111,7 @@ impl ActivePack {
     /// Where several packs are active, set [`Facts::name_shown`] if any of them says so, then decide: otherwise
     /// a region would stay beside a name that another pack shows.
     pub fn name_shown(&self, look: &Look<'_>) -> bool {
-        let seen = Seen::new(look.facts);
+        let seen = Seen::new(look.facts, look.now);
         self.rules().iter().enumerate().any(|(index, rule)| {
             rule.shows
                 .iter()

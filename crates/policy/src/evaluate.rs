@@ -5,21 +5,23 @@
 
 use crate::active::{ActiveExemption, ActivePhase, ActiveRule};
 use crate::facts::{FOLLOWERS, Facts};
+use crate::ledger::Day;
 use crate::pack::{Test, TestKind};
 use crate::time::Millis;
 use crate::words::{Compare, NoticeKind, Reason, TopicMode};
 
-/// The facts with two of them replaced: what a test really sees.
+/// The facts on a day, with two of them replaced: what a test really sees.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) followers: u64,
     pub(crate) name_shown: bool,
+    pub(crate) today: Day,
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) const fn new(facts: &'a Facts) -> Self {
-        Self { facts, followers: facts.followers, name_shown: facts.name_shown }
+    pub(crate) fn new(facts: &'a Facts, now: Millis) -> Self {
+        Self { facts, followers: facts.followers, name_shown: facts.name_shown, today: Day::of(now) }
     }
 
     pub(crate) fn metric(&self, name: &str) -> i64 {
@@ -37,6 +39,9 @@ impl Test {
             TestKind::Any(tests) => tests.iter().any(|test| test.holds(seen)),
             TestKind::Not(test) => !test.holds(seen),
             TestKind::Metric { name, compare, number } => compare.holds(seen.metric(name), *number),
+            TestKind::Window(window) => window.holds(seen),
+            // Asked over the sums of a window, see `Test::holds_over`.
+            TestKind::Sum { .. } => false,
             TestKind::Topics { mode, topics } => {
                 let listed = |topic: &String| topics.binary_search(topic).is_ok();
                 seen.facts.dominant.as_ref().is_some_and(listed)
@@ -58,7 +63,7 @@ impl Test {
             TestKind::Any(tests) if wanted => tests.iter().any(|test| test.could_be(true, seen)),
             TestKind::Any(tests) => tests.iter().all(|test| test.could_be(false, seen)),
             TestKind::Not(test) => test.could_be(!wanted, seen),
-            TestKind::Metric { .. } => true,
+            TestKind::Metric { .. } | TestKind::Window(_) | TestKind::Sum { .. } => true,
             TestKind::Topics { .. }
             | TestKind::Class(_)
             | TestKind::Standing(_)
@@ -78,7 +83,9 @@ impl Test {
                 }
             }
             TestKind::Not(test) => test.visit(see),
+            TestKind::Window(window) => window.test.visit(see),
             TestKind::Metric { .. }
+            | TestKind::Sum { .. }
             | TestKind::Topics { .. }
             | TestKind::Class(_)
             | TestKind::Standing(_)
@@ -97,6 +104,25 @@ impl Test {
                 into.push(level);
             }
         });
+    }
+
+    /// The first day after today on which a window inside gives another answer if no amount comes.
+    fn flips_on(&self, seen: Seen<'_>) -> Option<Day> {
+        let mut first: Option<Day> = None;
+        self.visit(&mut |test| {
+            if let TestKind::Window(window) = &test.kind
+                && let Some(day) = window.flips_on(seen)
+            {
+                first = Some(first.map_or(day, |first| first.min(day)));
+            }
+        });
+        first
+    }
+
+    fn looks_at_ledgers(&self) -> bool {
+        let mut looks = false;
+        self.visit(&mut |test| looks |= matches!(test.kind, TestKind::Window(_)));
+        looks
     }
 
     fn looks_at_names(&self) -> bool {
@@ -149,7 +175,7 @@ impl ActiveRule {
     /// True if the rule applies to an account with these facts: it is in force, its trigger holds, a phase that
     /// has started holds, and no exemption does. Says nothing about notice, consent or viewers.
     pub fn holds(&self, facts: &Facts, now: Millis) -> bool {
-        self.why_not(Seen::new(facts), now).is_none()
+        self.why_not(Seen::new(facts, now), now).is_none()
     }
 
     /// `None` if the rule applies, else the first reason why it does not.
@@ -216,7 +242,7 @@ impl ActiveRule {
 
     /// The follower counts at which [`holds`](Self::holds) does change for an account with these other facts.
     pub fn flips(&self, facts: &Facts, now: Millis) -> Vec<u64> {
-        let holds_at = |followers| self.why_not(Seen { followers, ..Seen::new(facts) }, now).is_none();
+        let holds_at = |followers| self.why_not(Seen { followers, ..Seen::new(facts, now) }, now).is_none();
         let mut levels = self.thresholds(FOLLOWERS, now);
         levels.retain(|level| holds_at(*level) != holds_at(level.saturating_sub(1)));
         levels
@@ -239,14 +265,35 @@ impl ActiveRule {
         self.phases.iter().filter_map(|phase| phase.starts).chain(announced).filter(|at| *at > after).min()
     }
 
+    /// The earliest instant after `now` at which [`holds`](Self::holds) may change although nothing happens to the account:
+    /// old amounts fall out of a window. `None` if it cannot. Phases are in [`next_start`](Self::next_start).
+    pub fn changes_at(&self, facts: &Facts, now: Millis) -> Option<Millis> {
+        if !self.looks_at_ledgers || facts.ledgers.0.is_empty() || !self.in_force {
+            return None;
+        }
+        let seen = Seen::new(facts, now);
+        let first = self.tests().filter_map(|test| test.flips_on(seen)).min()?;
+        Some(first.starts_at())
+    }
+
+    /// Trigger, phases and exemptions.
+    fn tests(&self) -> impl Iterator<Item = &Test> {
+        std::iter::once(&self.trigger)
+            .chain(self.phases.iter().map(|phase| &phase.when))
+            .chain(self.exempt.iter().map(|exemption| &exemption.when))
+    }
+
+    /// True if a test of the rule is over a window.
+    pub(crate) fn has_windows(&self) -> bool {
+        self.tests().any(Test::looks_at_ledgers)
+    }
+
     /// The end of the notice period of an announcement.
     pub(crate) const fn announced_until(&self) -> Millis {
         Millis(self.active_from.0.saturating_add(self.notice_period_ms))
     }
 
     pub(crate) fn looks_at_names(&self) -> bool {
-        self.trigger.looks_at_names()
-            || self.phases.iter().any(|phase| phase.when.looks_at_names())
-            || self.exempt.iter().any(|exemption| exemption.when.looks_at_names())
+        self.tests().any(Test::looks_at_names)
     }
 }

@@ -5,8 +5,10 @@
 use crate::active::{ActivePhase, ActiveRule, Origin, Setting};
 use crate::evaluate::Seen;
 use crate::facts::Facts;
+use crate::ledger::LedgerName;
 use crate::pack::{Test, TestKind};
 use crate::time::Millis;
+use crate::window::{Sums, WindowTest, sum_of};
 use crate::words::{Compare, Reason, Status, TopicMode};
 
 /// One rule and one account at one moment.
@@ -25,6 +27,9 @@ pub struct Explanation {
     /// Followers to gain (positive) or to lose (negative) for the answer to change; `None` if no number does, or if
     /// the number is secret.
     pub distance: Option<i64>,
+    /// When the answer may change although nothing happens to the account, because old amounts fall out of a window; `None`
+    /// if it cannot.
+    pub changes_at: Option<Millis>,
     /// What must hold in every phase.
     pub trigger: TestView,
     /// The phases; none means that the rule has always started.
@@ -72,7 +77,8 @@ pub struct TestView {
     pub fact: String,
     /// The answer.
     pub holds: bool,
-    /// How much the count has to change for the answer to change, positive is up; `None` if it is no count or secret.
+    /// How much the count has to change for the answer to change, positive is up, of money in the currency's smallest
+    /// unit; `None` if it is no count or secret.
     pub distance: Option<i64>,
     /// What it rests on.
     pub sources: Vec<String>,
@@ -88,7 +94,7 @@ impl ActiveRule {
     /// Explains the rule for an account, with every number: for operators, and for holders after
     /// [`Explanation::redacted`].
     pub fn explain(&self, facts: &Facts, now: Millis) -> Explanation {
-        let seen = Seen::new(facts);
+        let seen = Seen::new(facts, now);
         let why_not = self.why_not(seen, now);
         let phase = |phase: &ActivePhase| PhaseView {
             id: phase.id.clone(),
@@ -104,6 +110,7 @@ impl ActiveRule {
             holds: why_not.is_none(),
             why_not,
             distance: self.distance(facts, now),
+            changes_at: self.changes_at(facts, now),
             trigger: view(&self.trigger, seen, &self.trigger_sources),
             phases: self.phases.iter().map(phase).collect(),
             exemptions: self
@@ -135,6 +142,7 @@ impl Explanation {
         }
         if secret {
             self.distance = None;
+            self.changes_at = None;
         }
         self
     }
@@ -159,12 +167,18 @@ impl TestView {
 
 fn view(test: &Test, seen: Seen<'_>, around: &[String]) -> TestView {
     let sources = if test.sources.is_empty() { around } else { &test.sources };
+    let window = match &test.kind {
+        TestKind::Window(window) => Some(windowed(window, seen, sources)),
+        _ => None,
+    };
     let inside = match &test.kind {
         TestKind::All(tests) | TestKind::Any(tests) => {
             tests.iter().map(|test| view(test, seen, sources)).collect()
         }
         TestKind::Not(test) => vec![view(test, seen, sources)],
-        TestKind::Metric { .. }
+        TestKind::Window(_)
+        | TestKind::Sum { .. }
+        | TestKind::Metric { .. }
         | TestKind::Topics { .. }
         | TestKind::Class(_)
         | TestKind::Standing(_)
@@ -176,9 +190,13 @@ fn view(test: &Test, seen: Seen<'_>, around: &[String]) -> TestView {
         TestKind::Metric { name, compare, number } => Some(compare.distance(seen.metric(name), *number)),
         _ => None,
     };
+    let (fact, inside) = match window {
+        Some((fact, view)) => (fact, vec![view]),
+        None => (fact(test, seen), inside),
+    };
     TestView {
         what: test.words(),
-        fact: fact(test, seen),
+        fact,
         holds: test.holds(seen),
         distance,
         sources: sources.to_vec(),
@@ -186,6 +204,57 @@ fn view(test: &Test, seen: Seen<'_>, around: &[String]) -> TestView {
         secret: test.secret,
         inside,
     }
+}
+
+/// The window that decides or comes nearest, and what its sums say.
+fn windowed(window: &WindowTest, seen: Seen<'_>, sources: &[String]) -> (String, TestView) {
+    let nearest = window.nearest(seen);
+    let mut fact = format!("{} to {}", nearest.from, nearest.to);
+    if let Some(day) = nearest.oldest_until {
+        fact.push_str(&format!(", of which the oldest amount counts until {day}"));
+    }
+    (fact, view_over(&window.test, &nearest.sums, seen, sources))
+}
+
+/// A test inside of a window, over the window's sums.
+fn view_over(test: &Test, sums: &Sums, seen: Seen<'_>, around: &[String]) -> TestView {
+    let sources = if test.sources.is_empty() { around } else { &test.sources };
+    let inside = match &test.kind {
+        TestKind::All(tests) | TestKind::Any(tests) => {
+            tests.iter().map(|test| view_over(test, sums, seen, sources)).collect()
+        }
+        TestKind::Not(test) => vec![view_over(test, sums, seen, sources)],
+        _ => Vec::new(),
+    };
+    let (fact, distance) = match &test.kind {
+        TestKind::Sum { sum, of, compare, number } => {
+            let value = sum_of(sums, *sum);
+            (sum_in_words(of, value, seen), Some(compare.distance(value, *number)))
+        }
+        _ => (String::new(), None),
+    };
+    TestView {
+        what: test.words(),
+        fact,
+        holds: test.holds_over(sums),
+        distance,
+        sources: sources.to_vec(),
+        note: test.note.clone(),
+        secret: test.secret,
+        inside,
+    }
+}
+
+/// A sum, and which amounts of the same metric are not in it because they are in another currency.
+fn sum_in_words(of: &LedgerName, value: i64, seen: Seen<'_>) -> String {
+    let others = seen.facts.ledgers.0.iter().filter(|(name, ledger)| {
+        name.metric == of.metric && name.currency != of.currency && !ledger.is_empty()
+    });
+    let others: Vec<String> = others
+        .map(|(name, _)| name.currency.map_or("no currency".to_owned(), |currency| currency.to_string()))
+        .collect();
+    let sum = of.spell(value);
+    if others.is_empty() { sum } else { format!("{sum}, without the amounts in {}", others.join(", ")) }
 }
 
 impl Test {
@@ -198,6 +267,10 @@ impl Test {
             TestKind::Not(_) => "not".to_owned(),
             TestKind::Metric { name, compare, number } => {
                 format!("{name} {} {}", compare.words(), grouped(*number))
+            }
+            TestKind::Window(window) => window.words(),
+            TestKind::Sum { of, compare, number, .. } => {
+                format!("{} {} {}", of.metric, compare.words(), of.spell(*number))
             }
             TestKind::Topics { mode: TopicMode::Any, topics } => format!("publishes on {}", or(topics)),
             TestKind::Topics { mode: TopicMode::Dominant, topics } => {
@@ -230,6 +303,8 @@ fn fact(test: &Test, seen: Seen<'_>) -> String {
     match &test.kind {
         TestKind::All(_) | TestKind::Any(_) | TestKind::Not(_) => String::new(),
         TestKind::Metric { name, .. } => grouped(seen.metric(name)),
+        // Told with the window around them.
+        TestKind::Window(_) | TestKind::Sum { .. } => String::new(),
         TestKind::Topics { mode: TopicMode::Dominant, .. } => {
             facts.dominant.clone().unwrap_or_else(|| "no main topic".to_owned())
         }

@@ -1,7 +1,9 @@
 //! What a rule may know about one account: counts and flags, never a person.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::ledger::Ledgers;
 use crate::words::{Class, HolderKind, Standing};
 
 /// The facts about one account at one moment.
@@ -12,6 +14,8 @@ pub struct Facts {
     /// Other counts by name; a windowed one carries its window in the name, as in `sales.365d`.
     /// A count nobody has sent is 0.
     pub metrics: BTreeMap<String, i64>,
+    /// Dated amounts, day by day, for tests over windows.
+    pub ledgers: Arc<Ledgers>,
     /// Every topic the account publishes on.
     pub topics: BTreeSet<String>,
     /// The topic the account is mainly about, if there is one. It counts as one of the topics.
@@ -34,6 +38,7 @@ impl Default for Facts {
         Self {
             followers: 0,
             metrics: BTreeMap::new(),
+            ledgers: Arc::default(),
             topics: BTreeSet::new(),
             dominant: None,
             class: Class::Ordinary,

@@ -15,10 +15,13 @@ mod diagnostic;
 mod evaluate;
 mod explain;
 mod facts;
+mod ledger;
 pub mod matrix;
+mod money;
 mod pack;
 mod parse;
 mod time;
+mod window;
 mod words;
 
 pub use active::{ActiveExemption, ActivePack, ActivePhase, ActiveRule, ActiveShow, Origin, Setting};
@@ -29,12 +32,15 @@ pub use decide::{CaseView, Decision, Look, Shown, Withheld};
 pub use diagnostic::{At, Diagnostic, Severity, any_error};
 pub use explain::{ExemptionView, Explanation, PhaseView, TestView};
 pub use facts::{FOLLOWERS, Facts};
+pub use ledger::{Day, LEDGER_DAYS_MAX, Ledger, LedgerName, Ledgers};
+pub use money::Currency;
 pub use pack::{
     Appeal, Bar, Below, Exemption, Gap, GapKind, LANGUAGE, Pack, Phase, Rule, Show, Source, Start, Stated,
     Suggestion, Test, TestKind,
 };
 pub use parse::parse;
 pub use time::{Date, LENGTH_MAX, Length, Millis};
+pub use window::{Span, WindowTest};
 pub use words::{
     Again, Class, Coarse, Compare, ExemptKind, Field, FieldSet, Grade, HolderKind, NoticeKind, Reason,
     Standing, Status, Surface, TopicMode, Viewer,

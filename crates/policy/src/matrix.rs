@@ -273,6 +273,12 @@ fn sentence(test: &Test) -> String {
         TestKind::All(tests) if !tests.is_empty() => inside(tests, " and "),
         TestKind::Any(tests) => inside(tests, " or "),
         TestKind::Not(inner) => format!("not ({})", sentence(inner)),
+        TestKind::Window(window) => match &window.test.kind {
+            TestKind::All(tests) | TestKind::Any(tests) if tests.len() > 1 => {
+                format!("({}) {}", sentence(&window.test), window.words())
+            }
+            _ => format!("{} {}", sentence(&window.test), window.words()),
+        },
         _ => test.words(),
     }
 }

@@ -5,7 +5,9 @@
 use std::fmt;
 
 use crate::diagnostic::At;
+use crate::ledger::LedgerName;
 use crate::time::{Date, Length};
+use crate::window::WindowTest;
 use crate::words::{
     Again, Class, Coarse, Compare, ExemptKind, Field, Grade, HolderKind, NoticeKind, Standing, Status,
     Surface, TopicMode, Viewer,
@@ -328,6 +330,19 @@ pub enum TestKind {
         /// How it is compared.
         compare: Compare,
         /// With which number.
+        number: i64,
+    },
+    /// Sums of dated amounts over the same stretch of days.
+    Window(Box<WindowTest>),
+    /// A sum of dated amounts against a number; stands inside of a window only.
+    Sum {
+        /// Its place among [`WindowTest::sums`].
+        sum: u8,
+        /// What is summed up.
+        of: LedgerName,
+        /// How it is compared.
+        compare: Compare,
+        /// With which number; of money, in the currency's smallest unit.
         number: i64,
     },
     /// The account's topics.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use policy::{Class, Facts, FieldSet, HolderKind, Millis, Standing};
+use policy::{Class, Facts, FieldSet, HolderKind, Ledgers, Millis, Standing};
 
 use crate::case::{Case, Status};
 use crate::commands::Topics;
@@ -108,6 +108,8 @@ pub struct AccountRecord {
     pub topics: Option<Dated<Topics>>,
     /// Numbers that rules may test.
     pub metrics: BTreeMap<Code, Dated<i64>>,
+    /// Dated amounts, day by day.
+    pub ledgers: Arc<Ledgers>,
     /// Where it was last seen.
     pub region: Option<Dated<Seen>>,
     /// Who stands behind it.
@@ -155,12 +157,18 @@ impl AccountRecord {
         self.cases.iter().any(|case| case.status == status)
     }
 
+    /// Puts the ledgers into the facts after nothing but they changed.
+    pub(crate) fn refresh_ledgers(&mut self) {
+        Arc::make_mut(&mut self.facts).ledgers = Arc::clone(&self.ledgers);
+    }
+
     /// Builds the facts again after something changed.
     pub(crate) fn refresh_facts(&mut self) {
         let topics = self.topics.as_ref().map(|topics| &topics.value);
         self.facts = Arc::new(Facts {
             followers: 0,
             metrics: self.metrics.iter().map(|(name, at)| (name.as_str().to_owned(), at.value)).collect(),
+            ledgers: Arc::clone(&self.ledgers),
             topics: topics
                 .map(|topics| topics.all.iter().map(|topic| topic.as_str().to_owned()).collect())
                 .unwrap_or_default(),

@@ -140,6 +140,10 @@ text_id!(
     Code, 64, CODE, is_code
 );
 text_id!(
+    /// An event of the platform, as the platform calls it, so that it is taken once. 64 bytes, no control characters.
+    EventId, 64, "anything but control characters", is_label
+);
+text_id!(
     /// A short line written by an operator (a key's label, a platform's title). 80 bytes, no control characters.
     Label, 80, "anything but control characters", is_label
 );

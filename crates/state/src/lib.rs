@@ -43,6 +43,7 @@ mod hash;
 mod history;
 mod holders;
 mod ids;
+mod ledger_timers;
 mod lifecycle;
 mod limits;
 mod machine;
@@ -67,10 +68,10 @@ pub use edge_batch::{
 pub use effect::{Effect, EffectId, EffectKind, MoveReason};
 pub use history::{Cause, HistoryRow};
 pub use ids::{
-    ACCOUNT_ID_BYTES_MAX, AccountId, AccountKey, Actor, Code, Country, HolderId, IdError, KeyId, Label,
-    Millis, PlatformId, RegionName, Role, Roles, RuleRef, moment,
+    ACCOUNT_ID_BYTES_MAX, AccountId, AccountKey, Actor, Code, Country, EventId, HolderId, IdError, KeyId,
+    Label, Millis, PlatformId, RegionName, Role, Roles, RuleRef, moment,
 };
-pub use limits::Limits;
+pub use limits::{AMOUNT_MAX, Limits};
 pub use machine::{Broken, LoadError, Machine};
 pub use outcome::{Done, ItemOutcome, Outcome, Refusal};
 pub use packs::PackInForce;

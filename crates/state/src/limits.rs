@@ -5,6 +5,10 @@
 
 const HOUR_MS: i64 = 3_600_000;
 
+/// The largest amount and the largest total of a day, either way: ten million million of a currency with cents. So many of
+/// them in one day that they do not add up in 64 bits are not met.
+pub const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
+
 /// The bounds a machine works within.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -20,6 +24,8 @@ pub struct Limits {
     pub items_max: u32,
     /// Metrics of one account.
     pub metrics_max: u32,
+    /// Ledgers of one account: metrics with dated amounts, those in several currencies once for each.
+    pub ledgers_max: u32,
     /// Topics of one account.
     pub topics_max: u32,
     /// Holds on one account at once.
@@ -49,6 +55,7 @@ impl Default for Limits {
             packs_max: 32,
             items_max: 100_000,
             metrics_max: 32,
+            ledgers_max: 32,
             topics_max: 64,
             holds_max: 16,
             history_rows_max: 800,

@@ -125,6 +125,7 @@ impl Machine {
             Command::UpsertAccounts(command) => command.apply(platform, &ctx),
             Command::Edges(batch) => Ok(edges::apply(batch, platform, &ctx)),
             Command::SetMetrics(command) => command.apply(platform, &ctx),
+            Command::AddAmounts(command) => command.apply(platform, &ctx),
             Command::ActivatePack(command) => command.apply(platform, &ctx).map(plain),
             Command::DeactivatePack(command) => command.apply(platform, &ctx).map(plain),
             Command::LinkIdentity(command) => command.apply(platform, &ctx).map(plain),

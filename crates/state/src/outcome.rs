@@ -351,6 +351,16 @@ item_outcomes! {
     UnknownAccount = 26, "unknown_account", "no event and no fact has named this account", false;
     /// The account has as many metrics as it may.
     TooManyMetrics = 24, "too_many_metrics", "the account has as many metrics as it may", false;
+    /// An amount is older than the reorder horizon.
+    AmountTooOld = 27, "amount_too_old", "the amount is older than 72 hours: once its UTC day is over for as long, send the day's total", false;
+    /// A total of a day that events may still be added to.
+    DayIsOpen = 28, "day_is_open", "amounts of this day may still come for 72 hours after it: send them one by one", false;
+    /// A day that ledgers no longer keep.
+    BeforeTheLedger = 29, "before_the_ledger", "the day is more than 800 days ago, and no rule can ask for it", false;
+    /// An amount beyond [`AMOUNT_MAX`](crate::AMOUNT_MAX).
+    AmountTooLarge = 30, "amount_too_large", "the amount is too large: 1000000000000000 at most, either way", false;
+    /// The account has as many ledgers as it may.
+    TooManyLedgers = 31, "too_many_ledgers", "the account has amounts of as many metrics and currencies as it may", false;
     /// The account has more topics than it may.
     TooManyTopics = 25, "too_many_topics", "too many topics for one account", false;
 }

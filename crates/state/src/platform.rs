@@ -20,6 +20,7 @@ use crate::event_ids::EventIds;
 use crate::history::{Cause, History};
 use crate::holders::Holders;
 use crate::ids::{AccountId, AccountKey, Label, PlatformId};
+use crate::ledger_timers::LedgerTimers;
 use crate::limits::Limits;
 use crate::outcome::{ItemOutcome, Refusal};
 use crate::packs::{Levels, PackInForce};
@@ -116,6 +117,8 @@ pub(crate) struct Platform {
     pub(crate) reached: BTreeMap<u32, u64>,
     /// When an account must be looked at although nothing happened to it.
     pub(crate) timers: BTreeSet<(Millis, u32)>,
+    /// The same because old amounts fall out of a window.
+    pub(crate) ledger_timers: LedgerTimers,
     pub(crate) scratch: Scratch,
 }
 
@@ -170,6 +173,7 @@ impl Platform {
             look_at_all: false,
             reached: BTreeMap::new(),
             timers: BTreeSet::new(),
+            ledger_timers: LedgerTimers::default(),
             scratch: Scratch::default(),
         }
     }

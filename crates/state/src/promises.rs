@@ -90,11 +90,21 @@ fn check_holders(p: &Platform) -> Result<(), (u32, &'static str)> {
 }
 
 fn check_record(record: &AccountRecord, clock: Millis) -> Result<(), &'static str> {
+    if record.ledgers.0.values().any(|ledger| ledger.is_empty() || ledger.iter().any(|(_, sum)| sum == 0)) {
+        return Err("a ledger keeps no day that adds up to nothing");
+    }
+    if record.ledgers != record.facts.ledgers {
+        return Err("rules see the ledgers that are kept");
+    }
     if !record.cases.is_sorted_by(|a, b| a.rule < b.rule) {
         return Err("an account has one case a rule");
     }
     if record.left.is_some() {
-        if record.identity.is_some() || record.region.is_some() || !record.metrics.is_empty() {
+        if record.identity.is_some()
+            || record.region.is_some()
+            || !record.metrics.is_empty()
+            || !record.ledgers.0.is_empty()
+        {
             return Err("nothing is kept of who left");
         }
         if record.cases.iter().any(|case| case.status != Status::Left) {

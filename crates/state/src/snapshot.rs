@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
-use policy::FieldSet;
+use policy::{Day, FieldSet, Ledger, LedgerName, Ledgers};
 
 use frame::{Kind, Out};
 use pin::PinnedPlatform;
@@ -31,17 +31,19 @@ use crate::machine::Machine;
 use crate::packs::PackInForce;
 use crate::platform::{Platform, PlatformShared, Slot};
 use crate::reader::ApiKey;
-use crate::record::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint};
+use crate::record::bytes::{
+    Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint, unzigzag, zigzag,
+};
 use crate::record::v1::{
-    actor, class, class_number, country, field, holder_kind, holder_kind_number, id, millis, platform,
-    put_account, put_actor, put_country, put_field, put_millis, put_rule, put_topics, rule, standing,
-    standing_number, topics,
+    actor, class, class_number, country, currency, field, holder_kind, holder_kind_number, id, millis,
+    platform, put_account, put_actor, put_country, put_currency, put_field, put_millis, put_rule, put_topics,
+    rule, standing, standing_number, topics,
 };
 
 pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// Accounts whose ids are in one piece.
 const IDS: usize = 1 << 16;
@@ -122,6 +124,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         packs_max,
         items_max,
         metrics_max,
+        ledgers_max,
         topics_max,
         holds_max,
         history_rows_max,
@@ -139,6 +142,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         packs_max,
         items_max,
         metrics_max,
+        ledgers_max,
         topics_max,
         holds_max,
         history_rows_max,
@@ -236,6 +240,11 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
         put_millis(out, at);
         put_varint(out, u64::from(*no));
     }
+    put_varint(out, p.ledger_timers.len() as u64);
+    for (no, at) in p.ledger_timers.iter() {
+        put_varint(out, u64::from(no));
+        put_millis(out, &at);
+    }
     put_option(out, p.levels.as_of.as_ref(), put_millis);
     let t = &shared.tallies;
     for cell in [&t.accepted, &t.duplicate, &t.stale, &t.too_old, &t.refused] {
@@ -273,6 +282,9 @@ fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
     p.look_at_all = b.bool()?;
     p.reached = b.list(|b| Some((b.varint_u32()?, b.varint()?)))?.into_iter().collect();
     p.timers = b.list(|b| Some((millis(b)?, b.varint_u32()?)))?.into_iter().collect::<BTreeSet<_>>();
+    for (no, at) in b.list(|b| Some((b.varint_u32()?, millis(b)?)))? {
+        p.ledger_timers.set(no, Some(at));
+    }
     // Thresholds as of when they were last worked out: a phase that began since begins at the next tick, not here.
     if let Some(as_of) = b.option(millis)? {
         p.load_levels(as_of);
@@ -313,6 +325,7 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &AccountRecord, detail: Deta
         holder_kind,
         topics,
         metrics,
+        ledgers,
         region,
         identity,
         holds,
@@ -331,6 +344,7 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &AccountRecord, detail: Deta
         put_millis(out, &metric.at);
         put_i64(out, metric.value);
     }
+    put_ledgers(out, ledgers);
     put_dated(out, region.as_ref(), |out, seen| {
         put_country(out, seen.country);
         put_option(out, seen.region.as_ref(), |out, region| put_text(out, region.as_str()));
@@ -364,6 +378,7 @@ fn record(b: &mut Bytes<'_>) -> Option<AccountRecord> {
             .list(|b| Some((id(b, Code::new)?, Dated { at: millis(b)?, value: b.i64()? })))?
             .into_iter()
             .collect(),
+        ledgers: Arc::new(ledgers(b)?),
         region: dated(b, |b| {
             Some(Seen {
                 country: country(b)?,
@@ -388,6 +403,36 @@ fn record(b: &mut Bytes<'_>) -> Option<AccountRecord> {
     };
     record.refresh_facts();
     Some(record)
+}
+
+fn put_ledgers(out: &mut Vec<u8>, ledgers: &Ledgers) {
+    put_varint(out, ledgers.0.len() as u64);
+    for (name, ledger) in &ledgers.0 {
+        put_text(out, &name.metric);
+        put_currency(out, name.currency);
+        put_varint(out, ledger.len() as u64);
+        let mut last = 0;
+        for (day, sum) in ledger.iter() {
+            put_varint(out, zigzag(i64::from(day.0) - last));
+            put_varint(out, zigzag(sum));
+            last = i64::from(day.0);
+        }
+    }
+}
+
+fn ledgers(b: &mut Bytes<'_>) -> Option<Ledgers> {
+    let mut ledgers = Ledgers::default();
+    for _ in 0..b.count()? {
+        let name = LedgerName { metric: id(b, Code::new)?.as_str().to_owned(), currency: currency(b)? };
+        let mut ledger = Ledger::default();
+        let mut day = 0;
+        for _ in 0..b.count()? {
+            day = unzigzag(b.varint()?).checked_add(day)?;
+            ledger.set(Day(i32::try_from(day).ok()?), unzigzag(b.varint()?));
+        }
+        ledgers.0.insert(name, Arc::new(ledger));
+    }
+    Some(ledgers)
 }
 
 fn put_dated<T>(out: &mut Vec<u8>, dated: Option<&Dated<T>>, write: impl FnOnce(&mut Vec<u8>, &T)) {

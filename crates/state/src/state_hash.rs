@@ -1,12 +1,16 @@
 //! A hash of all that matters, the same for logs that differ only in repeated or reordered events.
 //!
 //! In it: platforms, keys, packs and choices; per account its follower set with days, attributes, facts, metrics,
-//! region, identity, holds, cases and answers. Not in it: account numbers, positions, the moves of a case, the count
+//! amounts, region, identity, holds, cases and answers. Not in it: account numbers, positions, the moves of a case, the count
 //! history, event ids, timers and counters, since those tell in which order things were heard. Accounts are summed up,
 //! so that no order among them matters, and one of which nothing is known counts for nothing.
 
-use followers::{AccountDay, AccountNo};
+use std::sync::Arc;
 
+use followers::{AccountDay, AccountNo};
+use policy::Millis;
+
+use crate::commands::add_amounts::first_kept;
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::record::bytes::{put_long, put_text, put_varint};
@@ -22,13 +26,13 @@ impl Machine {
             put_key(&mut out, key);
         }
         for platform in self.platforms.values() {
-            put_platform(&mut out, platform);
+            put_platform(&mut out, platform, self.clock);
         }
         *blake3::hash(&out).as_bytes()
     }
 }
 
-fn put_platform(out: &mut Vec<u8>, p: &Platform) {
+fn put_platform(out: &mut Vec<u8>, p: &Platform, clock: Millis) {
     let shared = &p.shared;
     put_text(out, shared.id.as_str());
     put_text(out, shared.title.as_str());
@@ -46,7 +50,7 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform) {
     let mut buffer = Vec::new();
     for no in 0..shared.directory.len() {
         buffer.clear();
-        if !put_one(&mut buffer, p, no) {
+        if !put_one(&mut buffer, p, no, clock) {
             continue;
         }
         let hash = blake3::hash(&buffer);
@@ -60,11 +64,16 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform) {
 }
 
 /// Everything about one account; false if nothing is known of it.
-fn put_one(out: &mut Vec<u8>, p: &Platform, no: u32) -> bool {
+fn put_one(out: &mut Vec<u8>, p: &Platform, no: u32, clock: Millis) -> bool {
     let shared = &p.shared;
     let count = shared.count(no);
     let attributes = p.attributes.get(no);
-    let record = shared.record(no);
+    let mut record = shared.record(no);
+    // Days that ledgers no longer keep go with the next amount, so when they went tells the order.
+    let first = first_kept(clock);
+    if record.has_before(first) {
+        Arc::make_mut(&mut record).forget_before(first);
+    }
     let days = AccountDay::ALL.map(|which| shared.followers.day(AccountNo(no), which).map_or(0, |day| day.0));
     if count == 0 && attributes == 0 && days == [0; 2] && *record == *shared.nothing_known {
         return false;

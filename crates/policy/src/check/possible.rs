@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pack::{Test, TestKind};
+use crate::window::WindowTest;
 use crate::words::{Class, Compare, HolderKind, Standing, TopicMode};
 
 const CLAIMS_MAX: usize = 1_024;
@@ -27,6 +28,8 @@ pub(super) fn possible(tests: &[(&Test, bool)]) -> bool {
 struct Claim<'t> {
     /// Smallest and largest value.
     metrics: BTreeMap<&'t str, (i64, i64)>,
+    /// Windows that must hold, or must not. What can stand in one window beside another is not worked out.
+    windows: Vec<(&'t WindowTest, bool)>,
     classes: Only<Class>,
     standings: Only<Standing>,
     holders: Only<Option<HolderKind>>,
@@ -93,6 +96,12 @@ impl<'t> Claim<'t> {
         match leaf {
             TestKind::All(_) | TestKind::Any(_) | TestKind::Not(_) => true,
             TestKind::Metric { name, compare, number } => self.metric(name, *compare, *number, wanted),
+            TestKind::Window(window) => {
+                self.windows.push((window, wanted));
+                !self.windows.contains(&(window, !wanted))
+            }
+            // Stands inside of a window only, and that is a claim of its own.
+            TestKind::Sum { .. } => true,
             TestKind::Topics { mode, topics } => {
                 match (mode, wanted) {
                     (TopicMode::Any, true) => self.one_of.push(topics),

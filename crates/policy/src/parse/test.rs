@@ -1,12 +1,18 @@
 //! Tests on facts: `{ metric = "followers", at_least = 1_000_000 }` and what is built of such.
+//!
+//! A test with `last` or `within` is over a window: what stands inside it are sums over that window's days and nothing else.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::reading::given;
 use super::{Keys, Value, known_words, sources_of};
 use crate::facts::FOLLOWERS;
+use crate::ledger::{LEDGER_DAYS_MAX, LedgerName};
+use crate::money::Currency;
 use crate::pack::{Test, TestKind};
 use crate::time::Length;
+use crate::window::{SUMS_MAX, Span, WindowTest};
 use crate::words::{Class, Compare, HolderKind, Standing, TopicMode};
 
 /// Tests inside tests at most.
@@ -27,20 +33,35 @@ const KINDS: [&str; 10] = [
     "name_shown",
 ];
 
-/// Reads a test; findings are left in the file.
-pub(super) fn test(value: &Value<'_, '_>, known: Option<&BTreeSet<String>>) -> Option<Test> {
-    nested(value, known, 1)
+/// What the tests inside a test have to know.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    known: Option<&'a BTreeSet<String>>,
+    depth: usize,
+    /// The sums of the window around, in the order they are met; `None` outside of windows.
+    sums: Option<&'a RefCell<Vec<LedgerName>>>,
 }
 
-fn nested(value: &Value<'_, '_>, known: Option<&BTreeSet<String>>, depth: usize) -> Option<Test> {
+impl Around<'_> {
+    const fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+}
+
+/// Reads a test; findings are left in the file.
+pub(super) fn test(value: &Value<'_, '_>, known: Option<&BTreeSet<String>>) -> Option<Test> {
+    nested(value, Around { known, depth: 1, sums: None })
+}
+
+fn nested(value: &Value<'_, '_>, around: Around<'_>) -> Option<Test> {
     let keys = value.keys()?;
-    if depth > DEPTH_MAX {
+    if around.depth > DEPTH_MAX {
         value.error(format!("tests stand more than {DEPTH_MAX} deep"), "split the rule in two");
         return None;
     }
     let named: Vec<&str> = KINDS.iter().copied().filter(|kind| keys.has(kind)).collect();
-    let kind = match named.as_slice() {
-        [one] => kind(one, &keys, known, depth),
+    let named = match named.as_slice() {
+        [one] => *one,
         [] => {
             let first = keys.entries().first().map(|(key, _)| *key);
             value.error(
@@ -60,36 +81,96 @@ fn nested(value: &Value<'_, '_>, known: Option<&BTreeSet<String>>, depth: usize)
             return None;
         }
     };
-    let sources = keys.maybe("sources").map_or_else(|| Some(Vec::new()), |value| sources_of(&value, known));
+    let opens_window = keys.has("last") || keys.has("within");
+    if (opens_window || around.sums.is_some()) && !matches!(named, "all" | "any" | "not" | "metric") {
+        value.error(
+            format!("`{named}` is not summed up over days"),
+            "put it beside the window, in an `all` around both",
+        );
+        return None;
+    }
+    let sums = RefCell::default();
+    let spans = if opens_window { Some(window(value, &keys, around)?) } else { None };
+    let inside = if opens_window { Around { sums: Some(&sums), ..around } } else { around };
+    let kind = kind(named, &keys, inside);
+    let sources =
+        keys.maybe("sources").map_or_else(|| Some(Vec::new()), |value| sources_of(&value, around.known));
     let note = keys.maybe("note").map(|value| value.text().map(str::to_owned));
     let secret = match &kind {
-        Some(TestKind::Metric { .. }) => keys.maybe("secret").map_or(Some(false), |value| value.flag()),
+        Some(TestKind::Metric { .. } | TestKind::Sum { .. }) => {
+            keys.maybe("secret").map_or(Some(false), |value| value.flag())
+        }
         _ => Some(false),
     };
     let at = keys.at;
     keys.finish();
-    Some(Test { kind: kind?, sources: sources?, note: given(note)?, secret: secret?, at })
+    let test = Test { kind: kind?, sources: sources?, note: given(note)?, secret: secret?, at };
+    let Some((within, window)) = spans else { return Some(test) };
+    let sums = sums.into_inner();
+    if sums.is_empty() {
+        value.error("a window over nothing", "name at least one `metric` inside");
+        return None;
+    }
+    let sources = test.sources.clone();
+    let kind = TestKind::Window(Box::new(WindowTest { within, window, test: Box::new(test), sums }));
+    Some(Test { kind, sources, note: None, secret: false, at })
 }
 
-fn kind(
-    named: &str,
-    keys: &Keys<'_, '_>,
-    known: Option<&BTreeSet<String>>,
-    depth: usize,
-) -> Option<TestKind> {
+/// How far back windows start, if it is not the current one alone, and how long one is.
+fn window(value: &Value<'_, '_>, keys: &Keys<'_, '_>, around: Around<'_>) -> Option<(Option<Span>, Span)> {
+    if around.sums.is_some() {
+        value.error("a window stands inside of another one", "put the two side by side in an `all`");
+        return None;
+    }
+    let span = |value: Value<'_, '_>| {
+        let what = format!("a number of days or of months, {LEDGER_DAYS_MAX} days at most");
+        value.parsed(Span::parse, &what, "write it as in `30d` or `12mo`")
+    };
+    let last = keys.maybe_since(2, "last").map(span);
+    let within = keys.maybe_since(2, "within").map(span);
+    let (within, window) = match (last, within) {
+        (Some(last), None) => (None, last?),
+        (None, Some(within)) => {
+            let window = keys.need("window", "say how long a window is, as in `12mo`").and_then(span);
+            (Some(within?), window?)
+        }
+        (Some(_), Some(_)) => {
+            value.error(
+                "says both `last` and `within`",
+                "write `last` for the last so many days, `within` and `window` for any so many in a row",
+            );
+            return None;
+        }
+        // A language that does not have them yet; said where they stand.
+        (None, None) => return None,
+    };
+    if let Some(within) = within.filter(|within| window.days_max() > within.days_max()) {
+        value.error(
+            format!("a window of `{window}` does not fit within `{within}`"),
+            "make `window` the shorter one",
+        );
+        return None;
+    }
+    Some((within, window))
+}
+
+fn kind(named: &str, keys: &Keys<'_, '_>, around: Around<'_>) -> Option<TestKind> {
     match named {
-        "all" => list(&keys.maybe("all")?, known, depth).map(TestKind::All),
+        "all" => list(&keys.maybe("all")?, around).map(TestKind::All),
         "any" => {
             let value = keys.maybe("any")?;
-            let tests = list(&value, known, depth)?;
+            let tests = list(&value, around)?;
             if tests.is_empty() {
                 value.error("nothing can hold any of no tests", "name at least one, or take the test out");
                 return None;
             }
             Some(TestKind::Any(tests))
         }
-        "not" => nested(&keys.maybe("not")?, known, depth + 1).map(|test| TestKind::Not(Box::new(test))),
-        "metric" => metric(keys),
+        "not" => nested(&keys.maybe("not")?, around.deeper()).map(|test| TestKind::Not(Box::new(test))),
+        "metric" => match around.sums {
+            Some(sums) => summed(keys, sums),
+            None => metric(keys),
+        },
         "topics" => {
             let topics = keys.maybe("topics").and_then(|value| value.names());
             let mode = keys
@@ -114,23 +195,20 @@ fn kind(
     }
 }
 
-fn list(value: &Value<'_, '_>, known: Option<&BTreeSet<String>>, depth: usize) -> Option<Vec<Test>> {
+fn list(value: &Value<'_, '_>, around: Around<'_>) -> Option<Vec<Test>> {
     let items = value.items()?;
     if items.len() > LIST_MAX {
         value.error(format!("has more than {LIST_MAX} tests"), "split the rule in two");
         return None;
     }
-    let tests: Vec<Option<Test>> = items.iter().map(|item| nested(item, known, depth + 1)).collect();
+    let tests: Vec<Option<Test>> = items.iter().map(|item| nested(item, around.deeper())).collect();
     tests.into_iter().collect()
 }
 
 fn metric(keys: &Keys<'_, '_>) -> Option<TestKind> {
     let value = keys.maybe("metric")?;
-    let name = value.parsed(
-        |text| crate::choices::is_name(text).then(|| text.to_owned()),
-        "a name",
-        "use `a` to `z`, digits and `_`; a window has a key of its own: `window = \"365d\"`",
-    );
+    let name =
+        name_of(&value, "use `a` to `z`, digits and `_`; a window has a key of its own: `window = \"365d\"`");
     let window = keys.maybe("window").map(|window| {
         let length = window.parsed(Length::parse, "a length of time", "write it as in `365d`")?;
         if name.as_deref() == Some(FOLLOWERS) {
@@ -139,6 +217,58 @@ fn metric(keys: &Keys<'_, '_>) -> Option<TestKind> {
         }
         Some(length)
     });
+    let compared = compared(keys, &value);
+    if let Some(currency) = keys.maybe_since(2, "currency") {
+        currency.error(
+            "money is summed up over days",
+            "add `last = \"365d\"`, or the window that the source names",
+        );
+        return None;
+    }
+    let (compare, number) = compared?;
+    let name = match window {
+        Some(window) => format!("{}.{}", name?, window?),
+        None => name?,
+    };
+    Some(TestKind::Metric { name, compare, number })
+}
+
+/// A metric inside of a window.
+fn summed(keys: &Keys<'_, '_>, sums: &RefCell<Vec<LedgerName>>) -> Option<TestKind> {
+    let value = keys.maybe("metric")?;
+    let name = name_of(&value, "use `a` to `z`, digits and `_`");
+    let compared = compared(keys, &value);
+    if name.as_deref() == Some(FOLLOWERS) {
+        value
+            .error("followers are counted as they stand, without a window", "put the test beside the window");
+        return None;
+    }
+    let currency = keys
+        .maybe_since(2, "currency")
+        .map(|value| value.parsed(Currency::parse, "a currency", "write its ISO 4217 code, as in `USD`"));
+    let (compare, number) = compared?;
+    let of = LedgerName { metric: name?, currency: given(currency)? };
+    let mut sums = sums.borrow_mut();
+    let sum = match sums.iter().position(|known| *known == of) {
+        Some(place) => place,
+        None if sums.len() < SUMS_MAX => {
+            sums.push(of.clone());
+            sums.len() - 1
+        }
+        None => {
+            value.error(format!("a window over more than {SUMS_MAX} sums"), "split it in two");
+            return None;
+        }
+    };
+    Some(TestKind::Sum { sum: u8::try_from(sum).ok()?, of, compare, number })
+}
+
+fn name_of(value: &Value<'_, '_>, next: &str) -> Option<String> {
+    value.parsed(|text| crate::choices::is_name(text).then(|| text.to_owned()), "a name", next)
+}
+
+/// The one comparison of a metric.
+fn compared(keys: &Keys<'_, '_>, value: &Value<'_, '_>) -> Option<(Compare, i64)> {
     const COMPARES: [&str; 4] = ["at_least", "more_than", "at_most", "less_than"];
     let mut compared = None;
     let mut count = 0;
@@ -161,10 +291,5 @@ fn metric(keys: &Keys<'_, '_>) -> Option<TestKind> {
         );
         return None;
     }
-    let (compare, number) = compared?;
-    let name = match window {
-        Some(window) => format!("{}.{}", name?, window?),
-        None => name?,
-    };
-    Some(TestKind::Metric { name, compare, number })
+    compared
 }

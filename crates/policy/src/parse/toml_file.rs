@@ -127,7 +127,6 @@ impl<'f, 't> Keys<'f, 't> {
 
     /// A value that may be absent, under a key that came with a later version of the language: in a pack of an earlier one it
     /// is found fault with, and `None`. What the key means without a value is what every pack meant before it came.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the first key of language 2 takes this line out"))]
     pub(crate) fn maybe_since(&self, language: u16, key: &'static str) -> Option<Value<'f, 't>> {
         self.maybe(key).filter(|value| value.needs(language))
     }

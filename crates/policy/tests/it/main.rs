@@ -6,6 +6,7 @@ mod findings;
 mod packs;
 mod page;
 mod promises;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -55,6 +55,7 @@ impl Leave {
         platform.counts_changed(&touched, Cause::Purge, ctx);
         platform.moved.remove(&no);
         platform.reached.remove(&no);
+        platform.ledger_timers.set(no, None);
         for effect in effects {
             platform.effect(no, effect, ctx);
         }

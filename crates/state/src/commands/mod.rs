@@ -8,6 +8,7 @@ use crate::ids::PlatformId;
 use crate::reader::Reader;
 
 pub mod activate_pack;
+pub mod add_amounts;
 pub mod answer;
 pub mod deactivate_pack;
 pub mod edges;
@@ -28,6 +29,7 @@ pub mod undo_filter;
 pub mod upsert_accounts;
 
 pub use activate_pack::ActivatePack;
+pub use add_amounts::{AddAmounts, Amount, AmountItem};
 pub use answer::{Answer, HolderAnswer};
 pub use deactivate_pack::DeactivatePack;
 pub use filter::{Filter, FilterCriteria};
@@ -60,6 +62,8 @@ pub enum Command {
     Edges(EdgeBatch),
     /// Metrics of accounts.
     SetMetrics(SetMetrics),
+    /// Dated amounts of accounts.
+    AddAmounts(AddAmounts),
     /// A pack applies from now on.
     ActivatePack(ActivatePack),
     /// A pack no longer applies.
@@ -111,6 +115,7 @@ impl Command {
             Command::UpsertAccounts(c) => Some(&c.platform),
             Command::Edges(c) => Some(c.platform()),
             Command::SetMetrics(c) => Some(&c.platform),
+            Command::AddAmounts(c) => Some(&c.platform),
             Command::ActivatePack(c) => Some(&c.platform),
             Command::DeactivatePack(c) => Some(&c.platform),
             Command::LinkIdentity(c) => Some(&c.platform),
@@ -153,6 +158,7 @@ impl Command {
             Command::UpsertAccounts(_) => "upsert_accounts",
             Command::Edges(_) => "edges",
             Command::SetMetrics(_) => "set_metrics",
+            Command::AddAmounts(_) => "add_amounts",
             Command::ActivatePack(_) => "activate_pack",
             Command::DeactivatePack(_) => "deactivate_pack",
             Command::LinkIdentity(_) => "link_identity",

@@ -35,6 +35,9 @@ pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
         platform.timers.pop_first();
         platform.moved.insert(no);
     }
+    while let Some(no) = platform.ledger_timers.pop_due(ctx.at) {
+        platform.moved.insert(no);
+    }
     let look_at_all = std::mem::take(&mut platform.look_at_all);
     if look_at_all {
         add_everyone_concerned(platform);
@@ -89,6 +92,7 @@ fn evaluate(no: u32, platform: &mut Platform, ctx: &mut Context<'_>) -> u32 {
     let packs = platform.shared.packs.load_full();
     let record = platform.shared.record(no);
     if packs.is_empty() && record.cases.is_empty() {
+        platform.ledger_timers.set(no, None);
         return 0;
     }
     let facts = platform.facts(no, &record, ctx.at);
@@ -140,7 +144,15 @@ fn evaluate(no: u32, platform: &mut Platform, ctx: &mut Context<'_>) -> u32 {
     for effect in effects {
         platform.effect(no, effect, ctx);
     }
+    platform.ledger_timers.set(no, next_change(&packs, &facts, ctx.at));
     moves
+}
+
+/// When the account must be looked at again although nothing happens to it. A rule that is announced has no case to move.
+fn next_change(packs: &[Arc<PackInForce>], facts: &Facts, now: Millis) -> Option<Millis> {
+    let rules = packs.iter().flat_map(|pack| pack.pack.rules());
+    let personal = rules.filter(|rule| rule.notice == NoticeKind::Personal);
+    personal.filter_map(|rule| rule.changes_at(facts, now)).min()
 }
 
 fn has_personal(pack: &PackInForce, name: &RuleRef) -> bool {

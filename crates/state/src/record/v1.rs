@@ -6,19 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use followers::{Attribute, Day, Order};
-use policy::{Class, Field, HolderKind, Millis, Standing};
+use policy::{Class, Currency, Field, HolderKind, Millis, Standing};
 
 use super::RecordError;
 use super::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint};
 use crate::commands::{
-    AccountFacts, ActivatePack, Answer, Attributes, Command, DeactivatePack, Filter, FilterCriteria, Hold,
-    HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge, RegisterPlatform, Release, RevokeKey,
-    SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Attributes, Command, DeactivatePack,
+    Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge,
+    RegisterPlatform, Release, RevokeKey, SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics,
+    UndoFilter, UpsertAccounts,
 };
 use crate::edge_batch::EdgeBatch;
 use crate::ids::{
-    AccountId, AccountKey, Actor, Code, Country, HolderId, IdError, KeyId, Label, PlatformId, RegionName,
-    Roles, RuleRef,
+    AccountId, AccountKey, Actor, Code, Country, EventId, HolderId, IdError, KeyId, Label, PlatformId,
+    RegionName, Roles, RuleRef,
 };
 
 const REGISTER_PLATFORM: u8 = 1;
@@ -40,6 +41,7 @@ const SIGHT_REGION: u8 = 16;
 const TICK: u8 = 17;
 const PURGE: u8 = 18;
 const SETTLE_DEAD_LETTERS: u8 = 19;
+const ADD_AMOUNTS: u8 = 20;
 
 /// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
 const CRITERIA_DEPTH_MAX: u32 = 500;
@@ -86,6 +88,11 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
                 put_i64(out, item.value);
                 put_millis(out, &item.at);
             });
+        }
+        Command::AddAmounts(c) => {
+            out.push(ADD_AMOUNTS);
+            put_text(out, c.platform.as_str());
+            put_list(out, &c.items, put_amount);
         }
         Command::ActivatePack(c) => {
             out.push(ACTIVATE_PACK);
@@ -228,6 +235,7 @@ pub(super) fn command(record: &[u8]) -> Result<Command, RecordError> {
         TICK => ("tick", Some(Command::Tick)),
         PURGE => ("purge", purge(&mut bytes)),
         SETTLE_DEAD_LETTERS => ("settle_dead_letters", settle_dead_letters(&mut bytes)),
+        ADD_AMOUNTS => ("add_amounts", add_amounts(&mut bytes)),
         unknown => return Err(RecordError::UnknownCommand(unknown)),
     };
     match read {
@@ -274,6 +282,10 @@ fn set_metrics(b: &mut Bytes<'_>) -> Option<Command> {
         Some(MetricItem { account: account(b)?, metric: id(b, Code::new)?, value: b.i64()?, at: millis(b)? })
     })?;
     Some(Command::SetMetrics(SetMetrics { platform, items }))
+}
+
+fn add_amounts(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::AddAmounts(AddAmounts { platform: platform(b)?, items: b.list(amount)? }))
 }
 
 fn activate_pack(b: &mut Bytes<'_>) -> Option<Command> {
@@ -410,6 +422,38 @@ fn settle_dead_letters(b: &mut Bytes<'_>) -> Option<Command> {
     }))
 }
 
+fn put_amount(out: &mut Vec<u8>, item: &AmountItem) {
+    put_account(out, &item.account);
+    put_text(out, item.metric.as_str());
+    put_currency(out, item.currency);
+    match &item.amount {
+        Amount::Event { amount, at, id } => {
+            out.push(0);
+            put_i64(out, *amount);
+            put_millis(out, at);
+            put_text(out, id.as_str());
+        }
+        Amount::Total { day, total } => {
+            out.push(1);
+            out.extend_from_slice(&day.0.to_le_bytes());
+            put_i64(out, *total);
+        }
+    }
+}
+
+fn amount(b: &mut Bytes<'_>) -> Option<AmountItem> {
+    Some(AmountItem {
+        account: account(b)?,
+        metric: id(b, Code::new)?,
+        currency: currency(b)?,
+        amount: match b.u8()? {
+            0 => Amount::Event { amount: b.i64()?, at: millis(b)?, id: id(b, EventId::new)? },
+            1 => Amount::Total { day: policy::Day(b.array().map(i32::from_le_bytes)?), total: b.i64()? },
+            _ => return None,
+        },
+    })
+}
+
 // ---- pieces, shared with the snapshot ----
 
 /// Text of an id whose maker checks it.
@@ -496,6 +540,14 @@ pub(crate) fn country(b: &mut Bytes<'_>) -> Option<Country> {
     let letters = b.take(2)?;
     let country = Country::new(std::str::from_utf8(letters).ok()?).ok()?;
     (country.as_str().as_bytes() == letters).then_some(country)
+}
+
+pub(crate) fn put_currency(out: &mut Vec<u8>, currency: Option<Currency>) {
+    put_option(out, currency.as_ref(), |out, currency| out.extend_from_slice(currency.as_str().as_bytes()));
+}
+
+pub(crate) fn currency(b: &mut Bytes<'_>) -> Option<Option<Currency>> {
+    b.option(|b| Currency::parse(std::str::from_utf8(b.take(3)?).ok()?))
 }
 
 // The numbers of the pack language's words are this format's own: the order of variants over there may change.

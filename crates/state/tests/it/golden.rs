@@ -95,6 +95,30 @@ fn samples() -> Vec<(&'static str, Command)> {
             }),
         ),
         (
+            "add_amounts",
+            Command::AddAmounts(AddAmounts {
+                platform: platform.clone(),
+                items: vec![
+                    AmountItem {
+                        account: id("ann"),
+                        metric: code("revenue"),
+                        currency: policy::Currency::parse("USD"),
+                        amount: Amount::Event {
+                            amount: -1_999,
+                            at: Millis(1_700_000_000_000),
+                            id: "订单 7".parse().unwrap(),
+                        },
+                    },
+                    AmountItem {
+                        account: account.clone(),
+                        metric: code("sales"),
+                        currency: None,
+                        amount: Amount::Total { day: policy::Day(19_000), total: 12 },
+                    },
+                ],
+            }),
+        ),
+        (
             "activate_pack",
             Command::ActivatePack(ActivatePack {
                 platform: platform.clone(),
@@ -272,7 +296,7 @@ fn every_record_is_pinned() {
 fn every_command_has_a_golden_record() {
     let words: std::collections::BTreeSet<&str> =
         samples().iter().map(|(_, command)| command.as_str()).collect();
-    assert_eq!(words.len(), 19);
+    assert_eq!(words.len(), 20);
 }
 
 #[test]

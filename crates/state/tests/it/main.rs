@@ -10,6 +10,7 @@
 mod cases;
 mod commands;
 mod golden;
+mod ledgers;
 mod model;
 mod packs;
 mod reading;

@@ -41,7 +41,7 @@ impl Default for TestPack {
 impl TestPack {
     pub(crate) fn bundle(&self) -> Vec<u8> {
         let pack = format!(
-            "id = \"{}\"\nversion = {}\nlanguage = 1\ntitle = \"A pack for tests\"\nstatus = \"in_force\"\n\
+            "id = \"{}\"\nversion = {}\nlanguage = 2\ntitle = \"A pack for tests\"\nstatus = \"in_force\"\n\
              utc_offset = \"+00:00\"\n[source.made-up]\nurl = \"https://example.org\"\ndate = 2023-01-01\n\
              grade = \"high\"\nsays = \"Nothing, it is made up.\"\n",
             self.id, self.version

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 
 use policy::{Field, HolderKind, Surface, Viewer};
 use state::commands::{
-    AccountFacts, ActivatePack, Answer, Attributes, DeactivatePack, Filter, FilterCriteria, Hold,
-    HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge, RegisterPlatform, Release, RevokeKey,
-    SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Attributes, DeactivatePack, Filter,
+    FilterCriteria, Hold, HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge, RegisterPlatform,
+    Release, RevokeKey, SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter,
+    UpsertAccounts,
 };
 use state::{
     AccountId, AccountKey, Actor, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectKind, Entry,
@@ -113,6 +114,7 @@ impl Run {
             "see" => self.see(words[0], words[1], words.get(2).copied().unwrap_or("profile")),
             "case" => self.case(words[0]),
             "behind" => self.behind(words[0]),
+            "ledger" => self.ledger(words[0]),
             "letters" => {
                 let read = self.machine.reader().platform(&platform()).unwrap();
                 let letters = read.dead_letters(0, 1_000).items;
@@ -169,6 +171,19 @@ impl Run {
         let fields: Vec<_> = identity.fields.iter().map(|field| field.as_str()).collect();
         let kind = account.facts().holder_kind.map_or("none", |kind| kind.as_str());
         format!("{} {} {} {kind}", identity.holder, identity.commitment[0], fields.join(","))
+    }
+
+    /// Each ledger with its days, counted from the first day of the script.
+    fn ledger(&self, account: &str) -> String {
+        let Some(account) = self.account(account) else { return "unknown".into() };
+        let record = account.record();
+        let ledgers = record.ledgers.0.iter().map(|(name, ledger)| {
+            let currency = name.currency.map(|code| format!(" {code}")).unwrap_or_default();
+            let days = ledger.iter().map(|(day, sum)| format!(" {}:{sum}", day.0 - 19_358));
+            format!("{}{currency}{}", name.metric, days.collect::<String>())
+        });
+        let ledgers = ledgers.collect::<Vec<_>>().join(", ");
+        if ledgers.is_empty() { "none".into() } else { ledgers }
     }
 
     fn case(&self, account: &str) -> String {
@@ -254,6 +269,17 @@ impl Run {
                     at,
                 }],
             }),
+            "amount" | "total" => {
+                let number = plain[2].parse().unwrap();
+                let amount = if verb == "amount" {
+                    Amount::Event { amount: number, at, id: event.unwrap().parse().unwrap() }
+                } else {
+                    Amount::Total { day: policy::Day::of(at), total: number }
+                };
+                let currency = options.get("currency").map(|code| policy::Currency::parse(code).unwrap());
+                let items = vec![AmountItem { account: account(), metric: code(plain[1]), currency, amount }];
+                Command::AddAmounts(AddAmounts { platform, items })
+            }
             "sight" => Command::SightRegion(SightRegion {
                 platform,
                 items: vec![Sighting {
@@ -365,6 +391,7 @@ impl Run {
                 "version" => pack.version = value.parse().unwrap(),
                 "threshold" => pack.trigger = format!("metric = \"followers\"\nat_least = {value}"),
                 "metric" => pack.trigger = format!("metric = \"{value}\"\nat_least = 3"),
+                "last" => pack.trigger = format!("metric = \"sales\"\nlast = \"{value}\"\nat_least = 3"),
                 "class" => pack.trigger = format!("class = [\"{value}\"]"),
                 "consent" => pack.consent = value == "yes",
                 "dwell" => pack.dwell = value,
