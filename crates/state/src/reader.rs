@@ -14,6 +14,7 @@ use policy::{CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis
 
 use crate::account::AccountRecord;
 use crate::case::{Case, Status};
+use crate::commands::add_amounts::first_kept;
 use crate::commands::{Attributes, Filter};
 use crate::dead_letters::DeadLetterPage;
 use crate::history::HistoryRow;
@@ -533,6 +534,11 @@ impl AccountRead {
         facts.followers = u64::from(self.count());
         facts.name_shown = name_shown(packs, &facts, record, self.clock());
         facts
+    }
+
+    /// The first day that its ledgers keep: earlier ones may still be there, and no rule sees them.
+    pub fn ledgers_from(&self) -> policy::Day {
+        first_kept(self.clock())
     }
 
     /// All that is known besides its followers.

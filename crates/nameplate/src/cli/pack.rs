@@ -239,6 +239,9 @@ fn explained(explanation: &Explanation) -> String {
     if let Some(distance) = explanation.distance {
         let _ = writeln!(text, "  {distance:+} followers until this changes");
     }
+    if let Some(at) = explanation.changes_at {
+        let _ = writeln!(text, "  may change by itself on {}", policy::Day::of(at));
+    }
     tests(&mut text, &explanation.trigger, 1);
     for phase in &explanation.phases {
         let started = if phase.started { "started" } else { "not started" };

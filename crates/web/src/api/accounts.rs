@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use policy::{Day, Ledger, LedgerName};
 use serde::{Deserialize, Serialize};
 use state::commands::{AccountFacts, Attributes, MetricItem, SetMetrics, Topics, UpsertAccounts};
 use state::{AccountRead, Command, ItemOutcome, PlatformId, Role};
@@ -17,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::wire::words::{
-    Account, Amount, Attribute, Class, Code, Date, HolderKind, Moment, Platform, Standing,
+    Account, Amount, Attribute, Class, Code, Currency, Date, HolderKind, Moment, Platform, Standing,
 };
 
 /// Metrics in one set of facts at most.
@@ -88,12 +89,12 @@ pub(crate) struct FactsItem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ItemResult)]
 pub(crate) struct ItemResult {
-    account: Account,
+    pub(crate) account: Account,
     /// `accepted`, `duplicate`, `stale`, or why it was refused.
     #[schema(pattern = "^[a-z_]+$")]
-    result: &'static str,
+    pub(crate) result: &'static str,
     /// The result as a sentence.
-    text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 /// What became of a batch, item by item.
@@ -102,8 +103,8 @@ pub(crate) struct ItemResult {
 pub(crate) struct ItemResults {
     /// A position that the whole batch is included in.
     #[schema(minimum = 0)]
-    position: u64,
-    items: Vec<ItemResult>,
+    pub(crate) position: u64,
+    pub(crate) items: Vec<ItemResult>,
 }
 
 /// One account as its platform sees it. Nothing of an identity is in it but whether there is one.
@@ -139,6 +140,8 @@ pub(crate) struct AccountView {
     #[schema(nullable = false)]
     last_active: Option<Date>,
     metrics: Vec<MetricView>,
+    /// Dated amounts: one a metric and currency.
+    ledgers: Vec<LedgerView>,
     /// Whether an identity is sealed for it; never what.
     identity_linked: bool,
     /// Whether a safety hold is in place.
@@ -155,6 +158,39 @@ pub(crate) struct MetricView {
     metric: String,
     value: i64,
     at: Moment,
+}
+
+/// The dated amounts of one metric, of money those of one currency. What they come to in a window the explanation of a rule
+/// says.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ledger)]
+pub(crate) struct LedgerView {
+    metric: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    currency: Option<Currency>,
+    /// The first UTC day that has amounts.
+    first: Date,
+    /// The last UTC day that has amounts.
+    last: Date,
+    /// Days that have amounts.
+    days: u64,
+    /// What they all add up to, of money in the currency's smallest unit.
+    sum: i64,
+}
+
+impl LedgerView {
+    fn new(name: &LedgerName, ledger: &Ledger, first: Day) -> Option<Self> {
+        let date = |day: Day| Date(followers::Day(u16::try_from(day.0).unwrap_or(u16::MAX)));
+        Some(Self {
+            metric: name.metric.clone(),
+            currency: name.currency.map(Currency),
+            first: date(ledger.since(first).next()?.0),
+            last: date(ledger.since(first).next_back()?.0),
+            days: ledger.since(first).count() as u64,
+            sum: ledger.since(first).fold(0, |sum, (_, amount)| sum.saturating_add(amount)),
+        })
+    }
 }
 
 /// One account under one rule.
@@ -289,6 +325,12 @@ impl AccountView {
                     value: dated.value,
                     at: Moment(dated.at),
                 })
+                .collect(),
+            ledgers: record
+                .ledgers
+                .0
+                .iter()
+                .filter_map(|(name, ledger)| LedgerView::new(name, ledger, read.ledgers_from()))
                 .collect(),
             identity_linked: record.identity.is_some(),
             held: record.held(),

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod amounts;
 pub(crate) mod certificates;
 pub(crate) mod effects;
 pub(crate) mod follows;
@@ -26,6 +27,7 @@ pub(crate) fn routes(base: OpenApi) -> OpenApiRouter<AppState> {
         .routes(routes!(ingest::ingest))
         .routes(routes!(accounts::get_account, accounts::put_account))
         .routes(routes!(accounts::post_accounts))
+        .routes(routes!(amounts::post_amounts))
         .routes(routes!(follows::list_followers))
         .routes(routes!(follows::list_following))
         .routes(routes!(certificates::get_certificate))

@@ -103,6 +103,10 @@ pub(crate) struct ExplanationView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     distance: Option<i64>,
+    /// When it may change although nothing happens, because old amounts fall out of a window; absent when it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    changes_at: Option<words::Moment>,
     trigger: TestView,
     phases: Vec<PhaseView>,
     exemptions: Vec<ExemptionView>,
@@ -171,7 +175,7 @@ pub(crate) struct TestView {
     /// What the account has, in words.
     fact: String,
     holds: bool,
-    /// How much the count has to change for the answer to change.
+    /// How much the count has to change for the answer to change, of money in the currency's smallest unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     distance: Option<i64>,
@@ -228,6 +232,7 @@ impl ExplanationView {
             holds: explanation.holds,
             why_not: explanation.why_not.map(words::Reason),
             distance: explanation.distance,
+            changes_at: explanation.changes_at.map(words::Moment),
             trigger: explanation.trigger.into(),
             phases: explanation.phases.into_iter().map(phase).collect(),
             exemptions: explanation.exemptions.into_iter().map(exemption).collect(),

@@ -142,6 +142,19 @@ text!(
     "must be 1 to 64 visible ASCII characters or 1 to 16 of any script, without `/`, and not an IP address"
 );
 text!(
+    /// An event of the platform.
+    EventId, "EventId", state::EventId,
+    |text| if is_plain(text) { state::EventId::new(text).ok() } else { None },
+    "^[A-Za-z0-9_-]{1,64}$", 1, 64, "An event as the platform calls it, so that it counts once.", "o-77",
+    "must be 1 to 64 letters, digits, `_` and `-`"
+);
+text!(
+    /// A currency.
+    Currency, "Currency", policy::Currency, policy::Currency::parse,
+    "^[A-Z]{3}$", 3, 3, "A currency: its ISO 4217 code.", "USD",
+    "must be the code of a currency in ISO 4217, as in `USD`"
+);
+text!(
     /// A holder's opaque id.
     Holder, "HolderId", state::HolderId,
     |text| if is_plain(text) { state::HolderId::new(text).ok() } else { None },

@@ -1,0 +1,108 @@
+//! Dated amounts over HTTP: what is taken, and what a holder is told of a window.
+
+use serde_json::{Value, json};
+
+use crate::house::{House, pack};
+
+/// The pack for tests with another trigger, in language 2.
+fn seller_pack() -> Value {
+    let files = pack().files.into_iter().map(|(path, bytes)| {
+        let text = String::from_utf8(bytes).unwrap().replace("language = 1", "language = 2").replace(
+            "metric = \"followers\"\nat_least = 3",
+            "within = \"24mo\"\nwindow = \"12mo\"\nall = [{ metric = \"sales\", at_least = 3 }, \
+             { metric = \"revenue\", currency = \"USD\", at_least = 100_00 }]",
+        );
+        (path, Value::from(text))
+    });
+    Value::Object(files.collect())
+}
+
+#[tokio::test]
+async fn amounts_are_taken_once_and_each_item_has_its_answer() {
+    let house = House::new().await;
+    // The clock stands at 1 January 2026.
+    let items = json!([
+        {"account": "ann", "metric": "sales", "amount": 1, "at": "2025-12-31T10:00:00Z", "id": "o-1"},
+        {"account": "ann", "metric": "revenue", "currency": "USD", "amount": 1999, "at": "2025-12-31T10:00:00Z", "id": "o-1"},
+        {"account": "ann", "metric": "sales", "amount": 1, "at": "2025-12-31T10:00:00Z", "id": "o-1"},
+        {"account": "ann", "metric": "sales", "amount": 1, "at": "2025-12-01T10:00:00Z", "id": "o-0"},
+        {"account": "ann", "metric": "sales", "day": "2025-12-01", "total": 40},
+        {"account": "ann", "metric": "sales", "day": "2025-12-31", "total": 40},
+    ]);
+    let body = json!({"platform": "demo", "items": items});
+    let answer = house.ok("ingest POST /v1/amounts", body.clone()).await.json();
+    let results = |answer: &Value| -> Vec<String> {
+        let items = answer["items"].as_array().unwrap().iter();
+        items.map(|item| item["result"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        results(&answer),
+        ["accepted", "accepted", "duplicate", "amount_too_old", "accepted", "day_is_open"]
+    );
+    let again = house.ok("ingest POST /v1/amounts", body).await.json();
+    assert_eq!(
+        results(&again),
+        ["duplicate", "duplicate", "duplicate", "amount_too_old", "duplicate", "day_is_open"]
+    );
+    let account = house.ok("read GET /v1/accounts/demo/ann", Value::Null).await.json();
+    assert_eq!(
+        account["ledgers"],
+        json!([
+            {"metric": "revenue", "currency": "USD", "first": "2025-12-31", "last": "2025-12-31", "days": 1, "sum": 1999},
+            {"metric": "sales", "first": "2025-12-01", "last": "2025-12-31", "days": 2, "sum": 41},
+        ])
+    );
+}
+
+#[tokio::test]
+async fn an_amount_is_of_an_event_or_of_a_day() {
+    let house = House::new().await;
+    let good =
+        json!({"account": "ann", "metric": "sales", "amount": 1, "at": "2025-12-31T10:00:00Z", "id": "o-1"});
+    let with = |key: &str, value: Value| {
+        let mut item = good.clone();
+        item[key] = value;
+        json!({"platform": "demo", "items": [item]})
+    };
+    for (body, says) in [
+        (with("total", json!(1)), "422 does-not-fit"),
+        (with("id", Value::Null), "422 does-not-fit"),
+        (with("id", json!("127.0.0.1")), "422 does-not-fit"),
+        (with("currency", json!("usd")), "422 does-not-fit"),
+        (with("amount", json!(0.5)), "422 does-not-fit"),
+        (with("amout", json!(1)), "422 does-not-fit"),
+        (json!({"platform": "demo", "items": []}), "422 does-not-fit"),
+    ] {
+        let answer = house.ask("ingest POST /v1/amounts", body.clone()).await;
+        assert_eq!(answer.says(), says, "{body}: {}", answer.text());
+    }
+    let answer = house.ask("read POST /v1/amounts", with("amount", json!(2))).await;
+    assert_eq!(answer.says(), "403 role-missing");
+}
+
+#[tokio::test]
+async fn a_holder_is_told_the_window_its_sums_and_when_it_changes() {
+    let house = House::new().await;
+    let body = json!({"platform": "demo", "files": seller_pack()});
+    house.ok("operator POST /v1/admin/packs/activate", body).await;
+    let day = |metric: &str, day: &str, total: i64| {
+        let currency = (metric == "revenue").then_some("USD");
+        json!({"account": "ann", "metric": metric, "currency": currency, "day": day, "total": total})
+    };
+    let items = json!([day("sales", "2025-03-01", 2), day("revenue", "2025-03-01", 20_000)]);
+    house.ok("ingest POST /v1/amounts", json!({"platform": "demo", "items": items})).await;
+    let rule = |me: Value| me["rules"][0].clone();
+    let me = rule(house.me("GET /v1/me", "ann", Value::Null).await.json());
+    assert_eq!((&me["holds"], &me["changes_at"]), (&json!(false), &Value::Null));
+    let window = &me["trigger"];
+    assert_eq!(window["what"], "in any 12 months in a row within the last 24 months");
+    assert_eq!(
+        window["fact"],
+        "2025-01-02 to 2026-01-01, of which the oldest amount counts until 2027-02-28"
+    );
+    assert_eq!(window["inside"][0]["inside"][0]["distance"], 1);
+    let items = json!([day("sales", "2025-06-01", 1)]);
+    house.ok("ingest POST /v1/amounts", json!({"platform": "demo", "items": items})).await;
+    let me = rule(house.me("GET /v1/me", "ann", Value::Null).await.json());
+    assert_eq!((&me["holds"], &me["changes_at"]), (&json!(true), &json!("2027-03-01T00:00:00Z")));
+}
