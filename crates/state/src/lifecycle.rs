@@ -74,15 +74,19 @@ fn step(slot: &mut Option<Case>, s: &Situation<'_>, effects: &mut Vec<EffectKind
         Status::Noticed => {
             !s.held && case.due_at.is_some_and(|due| s.now >= due) && period_over(case, s, effects)
         }
+        // A no to a rule that no longer applies has no consequences: the case just ends.
+        Status::Shown if case.refused_at.is_some() && !s.holds => {
+            end(case, MoveReason::TriggerGone, s, effects)
+        }
         Status::Shown if case.refused_at.is_some() => !s.held && restrict(case, refusal(case), s, effects),
         Status::Shown if s.holds => false,
         Status::Shown => below(case, s, effects),
-        Status::Below if case.refused_at.is_some() => end(case, MoveReason::ConsentWithdrawn, s, effects),
         Status::Below if s.holds => {
             case.grace_until = None;
             go(case, Status::Shown, MoveReason::TriggerBack, s);
             true
         }
+        Status::Below if case.refused_at.is_some() => end(case, MoveReason::ConsentWithdrawn, s, effects),
         Status::Below => {
             (!s.may_linger || case.grace_until.is_none_or(|until| s.now >= until))
                 && end(case, MoveReason::GraceOver, s, effects)
@@ -188,7 +192,8 @@ fn reopen(case: &mut Case, s: &Situation<'_>) -> bool {
     true
 }
 
-fn forget_answers(case: &mut Case) {
+/// Notice and answers count no more; the moves stay.
+pub(crate) fn forget_answers(case: &mut Case) {
     case.noticed_at = None;
     case.due_at = None;
     case.consent = None;

@@ -103,6 +103,8 @@ fn evaluate(no: u32, platform: &mut Platform, ctx: &mut Context<'_>) -> u32 {
         if case.status.is_open() && !packs.iter().any(|pack| has_personal(pack, &case.rule)) {
             let (to, reason) = (Status::Withdrawn, MoveReason::RuleGone);
             lifecycle::end_for(case, to, reason, ctx.at, ctx.position, &mut effects);
+            // Should the rule come back, its holder is told again: nobody answers a rule that is gone.
+            lifecycle::forget_answers(case);
             moves += 1;
         }
     }

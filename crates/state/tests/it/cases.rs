@@ -204,6 +204,64 @@ fn a_sticky_rule_keeps_showing() {
     );
 }
 
+/// A random history saw consequences told and lifted in one breath: the no and the unfollow came between two ticks.
+#[test]
+fn a_no_to_a_rule_that_no_longer_applies_has_no_consequences() {
+    check(
+        "register
+         pack dwell=0d
+         link ann h1 legal_name
+         follow ann 1 2 3
+         tick
+         consent ann legal_name
+         at 10d
+         tick
+         refuse ann -> answered | ann hidden consent_withdrawn
+         unfollow ann 3
+         tick -> ticked 1 | ann crossed 3 down at 2 | ann withdrawn trigger_gone",
+    );
+}
+
+/// A random history saw a case end and begin anew at one tick, although its trigger held again.
+#[test]
+fn a_no_in_the_grace_counts_when_the_trigger_is_back() {
+    check(
+        "register
+         pack dwell=0d below=grace_5d again=resume
+         link ann h1 legal_name
+         follow ann 1 2 3
+         tick
+         consent ann legal_name
+         at 10d
+         tick
+         unfollow ann 3
+         tick -> ticked 1 | ann crossed 3 down at 2
+         refuse ann -> answered | ann hidden consent_withdrawn
+         follow ann 4
+         tick -> ticked 2 | ann crossed 3 up at 3 | ann restricted consent_withdrawn less_reach",
+    );
+}
+
+/// A pack that was taken out of force and came back would have shown by the notice of its first life.
+#[test]
+fn a_rule_that_was_gone_needs_another_notice() {
+    check(
+        "register
+         pack dwell=0d again=resume
+         link ann h1 legal_name
+         follow ann 1 2 3
+         tick
+         consent ann legal_name
+         at 10d
+         tick
+         unpack test-2023
+         tick -> ticked 1 | ann hidden rule_gone | ann withdrawn rule_gone
+         pack dwell=0d again=resume
+         tick -> ticked 2 | ann notice_due 20d round 2
+         see ann verified -> no legal_name: in_notice",
+    );
+}
+
 #[test]
 fn falling_below_in_the_notice_or_while_restricted_ends_the_case() {
     check(
