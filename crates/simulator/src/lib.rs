@@ -12,6 +12,7 @@ pub mod oracle;
 mod population;
 mod random;
 mod replay;
+pub mod rules;
 pub mod soak;
 mod steps;
 pub mod whole;

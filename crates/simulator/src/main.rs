@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use simulator::{Size, exactness, replay, soak, whole};
+use simulator::{Size, exactness, replay, rules, soak, whole};
 
 // What the server uses, so that what is seen of memory holds for it too.
 #[global_allocator]
@@ -43,6 +43,15 @@ enum Scenario {
         /// How many seeds from there on.
         #[arg(long, default_value_t = 1_000)]
         seeds: u64,
+    },
+    /// Random histories over every shipped pack: nothing is shown early, nobody who is barred sees anything.
+    Rules {
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Commands to run, each checked.
+        #[arg(long, default_value_t = 1_000_000)]
+        steps: u64,
     },
     /// A long run on a steady population; every outcome is compared.
     Exactness {
@@ -84,6 +93,20 @@ fn main() -> anyhow::Result<()> {
                     println!("seed {seed}: {done} events, {} s", started.elapsed().as_secs());
                 }
             })?;
+            println!("{report}");
+            Ok(())
+        }
+        Scenario::Rules { seed, steps } => {
+            let started = Instant::now();
+            let tenth = (steps / 10).max(1);
+            let mut told = 0;
+            let report = rules::run(seed, steps, &mut |done| {
+                if done / tenth > told {
+                    told = done / tenth;
+                    println!("seed {seed}: {done} steps, {} s", started.elapsed().as_secs());
+                }
+            })?;
+            report.check()?;
             println!("{report}");
             Ok(())
         }

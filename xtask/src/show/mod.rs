@@ -12,9 +12,11 @@ mod matrix;
 mod planted_bugs;
 mod real_input;
 mod replay;
+mod rules_model;
 mod soak;
 mod speed;
 mod story;
+mod unspecified;
 
 use std::path::PathBuf;
 
@@ -55,6 +57,16 @@ const PIECES: &[Piece] = &[
         name: "matrix",
         says: "packs show what their sources say; no name to the barred, none in the open",
         run: matrix::show,
+    },
+    Piece {
+        name: "rules-model",
+        says: "10 million commands over every pack: nothing shown early, nobody barred sees it",
+        run: rules_model::show,
+    },
+    Piece {
+        name: "unspecified",
+        says: "what no source says is asked, and shown as the operator's choice and under no source",
+        run: unspecified::show,
     },
     Piece {
         name: "api-fuzz",
