@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use policy::{Coarse, Field, Viewer};
+use policy::{ActiveRule, Coarse, Field, Origin, Pack, Viewer};
 use state::{PackInForce, RuleRef};
 
 use crate::api::nameplates::Revealed;
@@ -75,6 +75,13 @@ struct ShownLine {
     pack_version: u32,
     since: String,
     sources: Vec<SourceLine>,
+    choices: Vec<ChoiceLine>,
+}
+
+/// What the platform decided where no source says anything.
+struct ChoiceLine {
+    question: String,
+    answer: String,
 }
 
 struct SourceLine {
@@ -276,7 +283,22 @@ fn line(revealed: Revealed, packs: &[std::sync::Arc<PackInForce>]) -> ShownLine 
         pack_version: pack.map_or(0, |pack| pack.version),
         since: Moment(revealed.since).to_string(),
         sources,
+        choices: rule.map(|rule| choices(rule_id.as_str(), rule, pack)).unwrap_or_default(),
     }
+}
+
+/// The operator's choices in a rule, each under the question that was asked at activation.
+fn choices(rule_id: &str, rule: &ActiveRule, pack: Option<&Pack>) -> Vec<ChoiceLine> {
+    let operators = rule.settings.iter().filter(|setting| setting.origin == Origin::Operator);
+    operators
+        .map(|setting| {
+            let gap = pack.and_then(|pack| pack.gap(&format!("{rule_id}.{}", setting.key)));
+            ChoiceLine {
+                question: gap.map_or_else(|| setting.key.clone(), |gap| gap.question.clone()),
+                answer: setting.value.clone(),
+            }
+        })
+        .collect()
 }
 
 fn label(field: Field) -> &'static str {
