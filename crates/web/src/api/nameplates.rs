@@ -270,7 +270,9 @@ impl Value {
                         Some(first) => format!("{first}**"),
                         None => String::new(),
                     },
-                    Coarse::Full | Coarse::Province | Coarse::Country => text.to_owned(),
+                    Coarse::Full => text.to_owned(),
+                    // Nobody can cut a text down to its country: rather nothing than all of it.
+                    Coarse::Province | Coarse::Country => String::new(),
                 }
             }
         }
@@ -300,6 +302,9 @@ impl Inner {
                         .and_then(|pack| pack.pack.pack().home.as_deref());
                     place(shown.field, shown.coarse, &seen.value, home).map(Value::Place)
                 })
+            } else if matches!(shown.coarse, Coarse::Province | Coarse::Country) {
+                // Only places have these forms; see `Value::text`.
+                None
             } else {
                 let Some(identity) = &record.identity else { continue };
                 match self.identities.reveal(platform, identity, shown.field) {

@@ -146,3 +146,31 @@ fn a_barred_viewer_gets_the_name_through_no_endpoint() {
     // Driven for real: many requests were answered, not only refused.
     assert!(statuses.get(&200).copied().unwrap_or(0) > 200, "{statuses:?}");
 }
+
+/// A rule of language 1 may ask for the province of an address. An address is one text, so there is no such thing to show.
+#[tokio::test]
+async fn an_address_is_not_shown_where_only_a_part_of_it_may_be() {
+    for coarse in ["province", "country"] {
+        let house = House::new().await;
+        let files = crate::house::pack().files.into_iter().map(|(path, bytes)| {
+            let text = String::from_utf8(bytes).unwrap().replace(
+                "field = \"legal_name\"\ncoarse = \"full\"",
+                &format!("field = \"address\"\ncoarse = \"{coarse}\""),
+            );
+            (path, Value::from(text))
+        });
+        let body = json!({"platform": "demo", "files": Value::Object(files.collect())});
+        house.ok("operator POST /v1/admin/packs/activate", body).await;
+        house.seal("ann", "Invented").await;
+        house.follow("ann", &["1", "2", "3"]).await;
+        house.tick().await;
+        let body = json!({"pack": "test-2026", "rule": "name", "round": 1, "answer": "consent",
+                          "fields": ["address"], "text_version": "v1"});
+        assert_eq!(house.me("POST /v1/me/answers", "ann", body).await.says(), "200");
+        house.clock.advance_ms(86_400_000);
+        house.tick().await;
+        let cases = house.ok("read GET /v1/accounts/demo/ann", Value::Null).await.json();
+        assert_eq!(cases["cases"][0]["status"], "shown");
+        assert_eq!(house.see("verified").await, []);
+    }
+}
