@@ -62,6 +62,8 @@ words! {
         Credential = "credential",
         /// A number in a trade or company register.
         RegistrationNumber = "registration_number",
+        /// Country and state of a postal address, sealed beside it: an address itself has no coarser form.
+        AddressArea = "address_area",
     }
 }
 
@@ -69,6 +71,14 @@ impl Field {
     /// True for the fields that say who the holder is. Substitution ("name shown, region hidden") looks at these.
     pub const fn is_name(self) -> bool {
         matches!(self, Self::LegalName | Self::EntityName)
+    }
+
+    /// The version of the language that the field came with.
+    pub(crate) const fn since(self) -> u16 {
+        match self {
+            Self::AddressArea => 2,
+            _ => 1,
+        }
     }
 
     /// True for the fields that come from sightings of an account and not from the vault.

@@ -108,9 +108,10 @@ impl Reading<'_> {
     }
 
     pub(super) fn show(&self, id: &str, keys: Keys<'_, '_>, around: &[String]) -> Option<Show> {
-        let field = keys
-            .need("field", "say which field is shown, such as `legal_name`")
-            .and_then(|value| value.word(Field::ALL, Field::parse, Field::as_str));
+        let field = keys.need("field", "say which field is shown, such as `legal_name`").and_then(|value| {
+            let field = value.word(Field::ALL, Field::parse, Field::as_str)?;
+            value.needs(field.since()).then_some(field)
+        });
         let holder = keys
             .maybe("holder")
             .map(|value| value.word(HolderKind::ALL, HolderKind::parse, HolderKind::as_str));
@@ -166,9 +167,11 @@ fn fits(keys: &Keys<'_, '_>, field: Field, coarse: Coarse) {
     let (fits, next) = match coarse {
         Coarse::Full => (true, ""),
         Coarse::FirstCharacter => (!field.is_place(), "use `full`, `province` or `country`"),
-        Coarse::Province | Coarse::Country => {
-            (field.is_place() || field == Field::Address, "use `full` or `first_character`")
+        // An address is one text that nobody can cut safely. Language 1 let a pack say it, and shows nothing then.
+        Coarse::Province | Coarse::Country if field == Field::Address => {
+            (keys.language() < 2, "show `address_area` as `full`")
         }
+        Coarse::Province | Coarse::Country => (field.is_place(), "use `full` or `first_character`"),
     };
     if !fits {
         let at = keys.maybe("coarse").map_or(keys.at, |value| value.at);

@@ -106,6 +106,11 @@ impl<'f, 't> Keys<'f, 't> {
         Self { file, table, path, at, taken: RefCell::default(), open: Cell::new(false) }
     }
 
+    /// The version of the language that the pack is written in.
+    pub(crate) const fn language(&self) -> u16 {
+        self.file.language
+    }
+
     /// The key in full, as in `notice.period`.
     pub(crate) fn path(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

@@ -81,6 +81,7 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("no notice", RULE, "[notice]\nkind = \"personal\"\nchannels = [\"letter\"]\nperiod = \"30d\"\n", ""),
     ("consent to an announcement", RULE, "kind = \"personal\"", "kind = \"announcement\""),
     ("a field nobody knows", RULE, "field = \"legal_name\"", "field = \"name\""),
+    ("a field of language 2", RULE, "field = \"legal_name\"", "field = \"address_area\""),
     ("a name by province", RULE, "coarse = \"full\"", "coarse = \"province\""),
     (
         "the first character of a region",

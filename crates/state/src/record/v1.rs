@@ -565,6 +565,7 @@ pub(crate) fn put_field(out: &mut Vec<u8>, field: &Field) {
         Field::Region => 8,
         Field::Credential => 9,
         Field::RegistrationNumber => 10,
+        Field::AddressArea => 11,
     });
 }
 
@@ -581,6 +582,7 @@ pub(crate) fn field(b: &mut Bytes<'_>) -> Option<Field> {
         8 => Field::Region,
         9 => Field::Credential,
         10 => Field::RegistrationNumber,
+        11 => Field::AddressArea,
         _ => return None,
     })
 }

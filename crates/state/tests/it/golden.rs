@@ -144,7 +144,8 @@ fn samples() -> Vec<(&'static str, Command)> {
                 platform: platform.clone(),
                 account: account.clone(),
                 holder: HolderId::new("h:1").unwrap(),
-                fields: Field::ALL.to_vec(),
+                // Those of the day the record was pinned; a later one is read back by the property below.
+                fields: Field::ALL.iter().copied().filter(|field| *field != Field::AddressArea).collect(),
                 commitment: [0xcd; 32],
                 verified: true,
                 kind: HolderKind::Person,

@@ -89,7 +89,7 @@ macro_rules! fields {
 fields! {
     legal_name = LegalName, entity_name = EntityName, occupation = Occupation, employer = Employer,
     address = Address, phone = Phone, email = Email, credential = Credential,
-    registration_number = RegistrationNumber
+    registration_number = RegistrationNumber, address_area = AddressArea
 }
 
 /// A field that is there has a value: `null` is not one.

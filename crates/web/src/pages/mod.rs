@@ -314,6 +314,7 @@ fn label(field: Field) -> &'static str {
         Field::Region => "Region",
         Field::Credential => "Credential",
         Field::RegistrationNumber => "Registration number",
+        Field::AddressArea => "Country and state",
     }
 }
 
