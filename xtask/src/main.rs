@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool talks to the person who runs it")]
 
 mod check;
+mod holder;
 mod process;
 mod server;
 mod show;

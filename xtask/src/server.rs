@@ -177,6 +177,31 @@ impl Client {
         self.send(self.agent.put(format!("{}{path}", self.url)), content_type, body)
     }
 
+    /// Status alone of a request of any kind, by whoever has that bearer, or by nobody.
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        bearer: Option<&str>,
+        content_type: &str,
+        body: Option<&str>,
+    ) -> Result<u16> {
+        let mut request = ureq::http::Request::builder()
+            .method(method.to_uppercase().as_str())
+            .uri(format!("{}{path}", self.url));
+        if let Some(bearer) = bearer {
+            request = request.header("authorization", format!("Bearer {bearer}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", content_type);
+        }
+        let answer = match body {
+            Some(body) => self.agent.run(request.body(body.to_owned())?)?,
+            None => self.agent.run(request.body(())?)?,
+        };
+        Ok(answer.status().as_u16())
+    }
+
     fn send(
         &self,
         request: ureq::RequestBuilder<ureq::typestate::WithBody>,

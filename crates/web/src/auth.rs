@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::app::AppState;
 use crate::keys;
 use crate::problem::{self, Problem};
+use crate::roles::Endpoint;
 
 /// Longest credential that is looked at.
 const CREDENTIAL_BYTES_MAX: usize = 4096;
@@ -61,10 +62,11 @@ pub(crate) fn caller(app: &AppState, headers: &HeaderMap) -> Result<Caller, Prob
 }
 
 impl Caller {
-    /// The caller, if it has one of `roles` on `platform`. The root key has none of them but `operator` and `auditor`.
-    pub(crate) fn on(&self, platform: &PlatformId, roles: &[Role]) -> Result<(), Problem> {
+    /// Whether the endpoint's row admits the caller on `platform`.
+    pub(crate) fn on(&self, platform: &PlatformId, endpoint: &Endpoint) -> Result<(), Problem> {
+        let roles = endpoint.roles();
         match self {
-            Caller::Root if roles.iter().any(|role| matches!(role, Role::Operator | Role::Auditor)) => Ok(()),
+            Caller::Root if endpoint.admits_root() => Ok(()),
             Caller::Root => Err(role_missing(roles)),
             Caller::Key(key) if key.platform != *platform => {
                 Err(Problem::new(&problem::OTHER_PLATFORM, "the key was issued for another platform"))
@@ -74,11 +76,11 @@ impl Caller {
         }
     }
 
-    /// Only the server's root key.
-    pub(crate) fn root(&self) -> Result<(), Problem> {
+    /// Whether the endpoint's row admits the caller, where no platform is asked for: a key has no say there.
+    pub(crate) fn root(&self, endpoint: &Endpoint) -> Result<(), Problem> {
         match self {
-            Caller::Root => Ok(()),
-            Caller::Key(_) => {
+            Caller::Root if endpoint.admits_root() => Ok(()),
+            Caller::Root | Caller::Key(_) => {
                 Err(Problem::new(&problem::ROLE_MISSING, "this needs the server's root key, `npk_root_...`"))
             }
         }
@@ -111,8 +113,15 @@ struct Claims {
     sub: String,
 }
 
-/// The holder behind the request's token.
-pub(crate) fn holder(app: &AppState, headers: &HeaderMap) -> Result<HolderCaller, Problem> {
+/// The holder behind the request's token, if the endpoint's row admits holders.
+pub(crate) fn holder(
+    app: &AppState,
+    headers: &HeaderMap,
+    endpoint: &Endpoint,
+) -> Result<HolderCaller, Problem> {
+    if !endpoint.admits_holders() {
+        return Err(Problem::broken("an endpoint asks for a token that its row does not admit"));
+    }
     let bad = || Problem::new(&problem::BAD_TOKEN, "send a fresh token that the platform signed with EdDSA");
     let token = bearer(headers).ok_or_else(bad)?;
     // The issuer is read before the signature is checked, only to know whose key to check it with.

@@ -18,6 +18,13 @@ fn the_checked_in_api_is_what_the_handlers_say() {
     compare(&root.join("openapi/nameplate-v1.json"), &crate::openapi());
 }
 
+/// A change of who may call what is a change of this file, so that it is seen.
+#[test]
+fn the_checked_in_roles_are_those_of_the_router() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    compare(&root.join("openapi/roles.txt"), &crate::role_table());
+}
+
 #[test]
 fn each_problem_type_has_its_page_and_no_page_is_left_over() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");

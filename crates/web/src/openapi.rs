@@ -5,11 +5,12 @@
 
 use std::sync::OnceLock;
 
+use state::Role;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Header, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required, Response,
     ResponseBuilder,
@@ -17,6 +18,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::{self, Kind, ProblemBody};
+use crate::roles::{self, Endpoint, May};
 
 /// Name of the scheme for API keys.
 pub(crate) const KEY: &str = "key";
@@ -52,7 +54,7 @@ pub(crate) fn base() -> OpenApi {
 }
 
 fn document() -> OpenApi {
-    let (_, mut document) = crate::api::routes(base()).split_for_parts();
+    let (_, mut document) = roles::api(base()).split_for_parts();
     complete(&mut document);
     document
 }
@@ -90,8 +92,12 @@ fn complete(document: &mut OpenApi) {
         response.headers.insert("Nameplate-Position".to_owned(), RefOr::T(position_header()));
         components.responses.insert(problem_name(kind.status), RefOr::T(response));
     }
-    for item in document.paths.paths.values_mut() {
-        for (write, operation) in operations(item) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            let write = method != "get";
+            if let Some(row) = roles::row(method, path) {
+                operation.security = security(row);
+            }
             add_problems(operation, write);
             add_headers(operation, write);
         }
@@ -127,16 +133,30 @@ fn describe_inline(schema: &mut Schema) {
     }
 }
 
-/// The operations of a path, each with whether it writes.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+/// The operations of a path, each with its method.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
-        (false, item.get.as_mut()),
-        (true, item.put.as_mut()),
-        (true, item.post.as_mut()),
-        (true, item.delete.as_mut()),
+        ("get", item.get.as_mut()),
+        ("put", item.put.as_mut()),
+        ("post", item.post.as_mut()),
+        ("delete", item.delete.as_mut()),
     ]
     .into_iter()
-    .filter_map(|(write, operation)| operation.map(|operation| (write, operation)))
+    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
+}
+
+/// What opens an endpoint, by its row: any one of these.
+fn security(row: &Endpoint) -> Option<Vec<SecurityRequirement>> {
+    let key = |role: &str| SecurityRequirement::new(KEY, [role]);
+    let token = || SecurityRequirement::new(TOKEN, std::iter::empty::<&str>());
+    let keys = |roles: &[Role]| roles.iter().map(|role| key(role.as_str())).collect::<Vec<_>>();
+    match row.may {
+        May::Anybody => None,
+        May::Root => Some(vec![key("root")]),
+        May::Holder => Some(vec![token()]),
+        May::Keys(roles) => Some(keys(roles)),
+        May::HolderOrKeys(roles) => Some(std::iter::once(token()).chain(keys(roles)).collect()),
+    }
 }
 
 fn add_problems(operation: &mut Operation, write: bool) {

@@ -8,13 +8,14 @@ use axum::response::Response;
 use pipeline::{SubmitError, WaitError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use state::{AccountRead, Command, Done, Outcome, PlatformId, PlatformRead, Refusal, Role};
+use state::{AccountRead, Command, Done, Outcome, PlatformId, PlatformRead, Refusal};
 
 use crate::app::AppState;
 use crate::auth::{self, Caller};
 use crate::body::{Accepts, Taken};
 use crate::problem::{self, Problem};
 use crate::query::{Query, whole};
+use crate::roles::Endpoint;
 use crate::wire::words::{Account, Platform};
 
 /// Header with the position that an answer includes.
@@ -70,18 +71,18 @@ impl PathValues {
     }
 }
 
-/// The account that a look at it is about, by a caller with one of `roles`, once the position is reached that the
+/// The account that a look at it is about, by a caller whom the endpoint's row admits, once the position is reached that the
 /// request names.
 pub(crate) async fn look(
     app: &AppState,
     path: &PathValues,
     raw_query: Option<&str>,
     headers: &HeaderMap,
-    roles: &[Role],
+    row: &Endpoint,
 ) -> Result<(PlatformId, state::AccountId), Problem> {
     let caller = auth::caller(app, headers)?;
     let platform = path.platform()?;
-    caller.on(&platform, roles)?;
+    caller.on(&platform, row)?;
     let account = path.account()?;
     let query = Query::parse(raw_query, &[MIN_POSITION_QUERY])?;
     await_position(app, headers, &query).await?;

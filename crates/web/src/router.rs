@@ -5,16 +5,15 @@ use axum::http::Uri;
 use crate::app::AppState;
 use crate::problem::{self, Problem};
 use crate::watch::{Site, Watch};
-use crate::{api, openapi as document, pages};
+use crate::{openapi as document, roles};
 
 /// Every endpoint and page over `app`.
 pub fn site(app: AppState) -> Site {
-    let (router, description) = api::routes(document::base()).split_for_parts();
-    let templates =
-        description.paths.paths.into_keys().chain(pages::ROUTES.iter().map(|route| (*route).to_owned()));
+    let (router, description) = roles::api(document::base()).split_for_parts();
+    let templates = description.paths.paths.into_keys().chain(roles::page_paths().map(str::to_owned));
     app.metrics.name_routes(templates);
     let router = router
-        .merge(pages::routes())
+        .merge(roles::site())
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Watch(app.clone()))
@@ -33,6 +32,11 @@ async fn method_not_allowed() -> Problem {
 /// The OpenAPI document, as it is checked in at `openapi/nameplate-v1.json`.
 pub fn openapi() -> String {
     document::text().to_owned()
+}
+
+/// Who may call what, as the table that is checked in at `openapi/roles.txt`.
+pub fn role_table() -> String {
+    roles::text()
 }
 
 /// The page of each problem type as Markdown: file name and text, as checked in under `docs/errors/`.

@@ -12,6 +12,7 @@ mod matrix;
 mod planted_bugs;
 mod real_input;
 mod replay;
+mod roles;
 mod rules_model;
 mod soak;
 mod speed;
@@ -57,6 +58,11 @@ const PIECES: &[Piece] = &[
         name: "matrix",
         says: "packs show what their sources say; no name to the barred, none in the open",
         run: matrix::show,
+    },
+    Piece {
+        name: "roles",
+        says: "every endpoint, called by every kind of caller, opens to those whom the role table names",
+        run: roles::show,
     },
     Piece {
         name: "rules-model",

@@ -7,7 +7,7 @@ use axum::response::Response;
 use policy::{Day, Ledger, LedgerName};
 use serde::{Deserialize, Serialize};
 use state::commands::{AccountFacts, Attributes, MetricItem, SetMetrics, Topics, UpsertAccounts};
-use state::{AccountRead, Command, ItemOutcome, PlatformId, Role};
+use state::{AccountRead, Command, ItemOutcome, PlatformId};
 use utoipa::ToSchema;
 
 use crate::api::nameplates::check_items;
@@ -17,6 +17,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{
     Account, Amount, Attribute, Class, Code, Currency, Date, HolderKind, Moment, Platform, Standing,
 };
@@ -347,7 +348,6 @@ impl AccountView {
         ("platform" = Platform, Path, description = "The platform."),
         ("account" = Account, Path, description = "The account."),
     ),
-    security(("key" = ["read"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The account.", body = AccountView)),
 )]
 pub(crate) async fn get_account(
@@ -356,8 +356,8 @@ pub(crate) async fn get_account(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let roles = &[Role::Read, Role::Auditor];
-    let (platform, account) = request::look(&app, &path, raw.as_deref(), &headers, roles).await?;
+    let (platform, account) =
+        request::look(&app, &path, raw.as_deref(), &headers, &roles::GET_ACCOUNT).await?;
     let position = app.reader().applied();
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     request::json(StatusCode::OK, position, &AccountView::new(&platform, position, &read))
@@ -371,7 +371,6 @@ pub(crate) async fn get_account(
         ("account" = Account, Path, description = "The account."),
     ),
     request_body = FactsBody,
-    security(("key" = ["ingest"])),
     responses((status = 200, description = "What became of it.", body = ItemResults)),
 )]
 pub(crate) async fn put_account(
@@ -383,7 +382,7 @@ pub(crate) async fn put_account(
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
     let platform = path.platform()?;
-    caller.on(&platform, &[Role::Ingest])?;
+    caller.on(&platform, &roles::PUT_ACCOUNT)?;
     let account = path.account()?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
@@ -402,7 +401,6 @@ pub(crate) async fn put_account(
 #[utoipa::path(
     post, path = "/v1/accounts", tag = "accounts", operation_id = "post_accounts",
     request_body = FactsBatch,
-    security(("key" = ["ingest"])),
     responses((status = 200, description = "What became of each item.", body = ItemResults)),
 )]
 pub(crate) async fn post_accounts(
@@ -412,7 +410,7 @@ pub(crate) async fn post_accounts(
     body: Body,
 ) -> Result<Response, Problem> {
     let (caller, batch, taken) = request::command::<FactsBatch>(&app, raw.as_deref(), &headers, body).await?;
-    caller.on(&batch.platform.0, &[Role::Ingest])?;
+    caller.on(&batch.platform.0, &roles::POST_ACCOUNTS)?;
     check_items(&app, batch.items.len())?;
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"post_accounts"], body: &taken.bytes.clone() };

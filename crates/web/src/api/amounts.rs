@@ -5,8 +5,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
+use state::Command;
 use state::commands::{AddAmounts, Amount, AmountItem};
-use state::{Command, Role};
 use utoipa::ToSchema;
 
 use crate::api::accounts::{ItemResult, ItemResults};
@@ -15,6 +15,7 @@ use crate::app::AppState;
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::request;
+use crate::roles;
 use crate::wire::words::{self, Account, Code, Currency, Date, EventId, Moment, Platform};
 
 /// Amounts of several accounts.
@@ -56,7 +57,6 @@ pub(crate) struct AmountBody {
 #[utoipa::path(
     post, path = "/v1/amounts", tag = "accounts", operation_id = "post_amounts",
     request_body = AmountsBatch,
-    security(("key" = ["ingest"])),
     responses((status = 200, description = "What became of each item.", body = ItemResults)),
 )]
 pub(crate) async fn post_amounts(
@@ -68,7 +68,7 @@ pub(crate) async fn post_amounts(
     let (caller, batch, taken) =
         request::command::<AmountsBatch>(&app, raw.as_deref(), &headers, body).await?;
     let platform = batch.platform.0;
-    caller.on(&platform, &[Role::Ingest])?;
+    caller.on(&platform, &roles::POST_AMOUNTS)?;
     check_items(&app, batch.items.len())?;
     let accounts: Vec<Account> = batch.items.iter().map(|item| item.account.clone()).collect();
     let items =

@@ -4,13 +4,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
-use state::Role;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::certificate::{Certificate, hex};
 use crate::problem::{self, Problem};
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{Account, Platform};
 
 /// Followers of an account that a certificate is made for at most: all of them are sorted in memory.
@@ -41,7 +41,6 @@ fn no_signer() -> Problem {
         ("platform" = Platform, Path, description = "The platform."),
         ("account" = Account, Path, description = "The account."),
     ),
-    security(("key" = ["read"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The certificate.", body = Certificate)),
 )]
 pub(crate) async fn get_certificate(
@@ -50,8 +49,8 @@ pub(crate) async fn get_certificate(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let roles = &[Role::Read, Role::Auditor];
-    let (platform, account) = request::look(&app, &path, raw.as_deref(), &headers, roles).await?;
+    let (platform, account) =
+        request::look(&app, &path, raw.as_deref(), &headers, &roles::GET_CERTIFICATE).await?;
     let signer = app.signer.clone().ok_or_else(no_signer)?;
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     let made = request::blocking(move || {

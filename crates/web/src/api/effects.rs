@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use state::{Effect, EffectId, EffectKind, Role, RuleRef};
+use state::{Effect, EffectId, EffectKind, RuleRef};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
@@ -13,6 +13,7 @@ use crate::cursor;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request;
+use crate::roles;
 use crate::wire::words::{Account, Moment, Platform};
 
 /// Effects of other platforms that one request passes over at most.
@@ -172,7 +173,6 @@ impl From<Effect> for EffectView {
 #[utoipa::path(
     get, path = "/v1/effects", tag = "effects", operation_id = "list_effects",
     params(EffectsQuery),
-    security(("key" = ["read"]), ("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "A part of the feed.", body = Page)),
 )]
 pub(crate) async fn list_effects(
@@ -183,7 +183,7 @@ pub(crate) async fn list_effects(
     let caller = auth::caller(&app, &headers)?;
     let query = Query::parse(raw.as_deref(), &["platform", "cursor", "limit", request::MIN_POSITION_QUERY])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &[Role::Read, Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::LIST_EFFECTS)?;
     let cursor = query.parsed("cursor", cursor::MUST, cursor::read)?;
     let limit = query.number("limit", 1..=1000)?.unwrap_or(100);
     let limit = usize::try_from(limit).unwrap_or(100);

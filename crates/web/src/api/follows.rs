@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use followers::{AccountNo, Cursor, Day};
 use serde::Serialize;
-use state::{AccountRead, FollowerPage, Role};
+use state::{AccountRead, FollowerPage};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
@@ -17,6 +17,7 @@ use crate::cursor;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles::{self, Endpoint};
 use crate::wire::words::{Account, Moment, Platform};
 
 const DAY_MS: i64 = 86_400_000;
@@ -67,7 +68,6 @@ pub(crate) struct Item {
         ("account" = Account, Path, description = "The account."),
         FollowsQuery,
     ),
-    security(("key" = ["read"])),
     responses((status = 200, description = "Some of its followers.", body = Page)),
 )]
 pub(crate) async fn list_followers(
@@ -76,7 +76,10 @@ pub(crate) async fn list_followers(
     raw: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    page(state, path, raw, headers, |read, after, limit| Some(read.newest(after, limit))).await
+    page(state, path, raw, headers, &roles::LIST_FOLLOWERS, |read, after, limit| {
+        Some(read.newest(after, limit))
+    })
+    .await
 }
 
 /// Accounts that an account follows, newest first.
@@ -87,7 +90,6 @@ pub(crate) async fn list_followers(
         ("account" = Account, Path, description = "The account."),
         FollowsQuery,
     ),
-    security(("key" = ["read"])),
     responses((status = 200, description = "Some of those it follows.", body = Page)),
 )]
 pub(crate) async fn list_following(
@@ -96,7 +98,7 @@ pub(crate) async fn list_following(
     raw: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    page(state, path, raw, headers, AccountRead::followed).await
+    page(state, path, raw, headers, &roles::LIST_FOLLOWING, AccountRead::followed).await
 }
 
 async fn page(
@@ -104,11 +106,12 @@ async fn page(
     path: PathValues,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
+    row: &Endpoint,
     look: fn(&AccountRead, Option<Cursor>, usize) -> Option<FollowerPage>,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
     let platform = path.platform()?;
-    caller.on(&platform, &[Role::Read])?;
+    caller.on(&platform, row)?;
     let account = path.account()?;
     let query = Query::parse(raw.as_deref(), &["cursor", "limit", request::MIN_POSITION_QUERY])?;
     let after = query.parsed("cursor", cursor::MUST, |text| cursor::read(text).and_then(place))?;

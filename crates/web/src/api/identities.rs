@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use pipeline::{Identity, SealError};
 use serde::{Deserialize, Deserializer, Serialize};
-use state::Role;
 use utoipa::ToSchema;
 use vault::Secret;
 
@@ -21,6 +20,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{Account, Field, Holder, HolderKind, Platform, checked};
 
 /// Characters of one value at most; four bytes each fit the vault's bound.
@@ -115,7 +115,6 @@ pub(crate) struct Linked {
         ("account" = Account, Path, description = "The account."),
     ),
     request_body = IdentityBody,
-    security(("key" = ["holders"])),
     responses((status = 200, description = "Sealed and linked.", body = Linked)),
 )]
 pub(crate) async fn put_identity(
@@ -127,7 +126,7 @@ pub(crate) async fn put_identity(
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
     let platform = path.platform()?;
-    caller.on(&platform, &[Role::Holders])?;
+    caller.on(&platform, &roles::PUT_IDENTITY)?;
     let account = path.account()?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;

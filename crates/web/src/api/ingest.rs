@@ -16,7 +16,7 @@ use connectors::ingest::{self, Events, LINE_BYTES_MAX};
 use connectors::{Batch, Refusals};
 use pipeline::{SubmitError, Ticket};
 use serde::Serialize;
-use state::{Command, EdgeEvent, ItemOutcome, PlatformId, Role};
+use state::{Command, EdgeEvent, ItemOutcome, PlatformId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
@@ -26,6 +26,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request;
+use crate::roles;
 use crate::wire::words::Platform;
 
 /// Media types of the body.
@@ -107,7 +108,6 @@ pub(crate) struct LineResult {
     params(IngestQuery),
     request_body(content((String = "application/x-ndjson"), (String = "text/plain")),
         description = "At most 16 MiB as sent and 128 MiB after `gzip` or `zstd`; a line at most 4 KiB."),
-    security(("key" = ["ingest"])),
     responses((status = 200, description = "Durable; what became of the lines.", body = Answer)),
 )]
 pub(crate) async fn ingest(
@@ -134,7 +134,7 @@ pub(crate) async fn take(
         "all" => Some(true),
         _ => None,
     })?;
-    caller.on(&platform, &[Role::Ingest])?;
+    caller.on(&platform, &roles::INGEST)?;
     let accepts = Accepts {
         types: TYPES,
         bytes_max: app.limits.ingest_bytes_max,

@@ -16,7 +16,7 @@ use hyper::body::Frame;
 use pipeline::Handle;
 use roaring::RoaringTreemap;
 use serde::Serialize;
-use state::{AccountId, EffectId, EffectKind, FilteredOut, PlatformId, Role};
+use state::{AccountId, EffectId, EffectKind, FilteredOut, PlatformId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
@@ -24,6 +24,7 @@ use crate::auth;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles::{self, Endpoint};
 use crate::wire::words::Account;
 
 /// Jobs that are kept at most.
@@ -131,7 +132,6 @@ impl Jobs {
 #[utoipa::path(
     get, path = "/v1/jobs/{job}", tag = "jobs", operation_id = "get_job",
     params(("job" = String, Path, description = "The job's id.", pattern = "^[0-9]{1,18}$")),
-    security(("token" = []), ("key" = ["holders"]), ("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The job.", body = Job)),
 )]
 pub(crate) async fn get_job(
@@ -140,7 +140,7 @@ pub(crate) async fn get_job(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let who = who(&app, &headers)?;
+    let who = who(&app, &headers, &roles::GET_JOB)?;
     let id = path.id("job")?;
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     request::await_position(&app, &headers, &query).await?;
@@ -162,25 +162,22 @@ pub(crate) async fn get_job(
 
 enum Who {
     Holder(auth::HolderCaller),
-    Key(auth::Caller),
+    Key(auth::Caller, &'static Endpoint),
 }
 
-fn who(app: &AppState, headers: &HeaderMap) -> Result<Who, Problem> {
+fn who(app: &AppState, headers: &HeaderMap, row: &'static Endpoint) -> Result<Who, Problem> {
     let looks_like_a_token = headers
         .get(header::AUTHORIZATION)
         .is_some_and(|value| memchr::memchr_iter(b'.', value.as_bytes()).count() == 2);
     if looks_like_a_token {
-        return auth::holder(app, headers).map(Who::Holder);
+        return auth::holder(app, headers, row).map(Who::Holder);
     }
     let caller = auth::caller(app, headers)?;
     if let auth::Caller::Key(key) = &caller {
-        caller.on(&key.platform, ROLES)?;
+        caller.on(&key.platform, row)?;
     }
-    Ok(Who::Key(caller))
+    Ok(Who::Key(caller, row))
 }
-
-/// Roles of a platform's back end that may look at jobs.
-const ROLES: &[Role] = &[Role::Holders, Role::Operator, Role::Auditor];
 
 /// Accounts in one piece of a stream.
 const PIECE: usize = 8192;
@@ -203,7 +200,6 @@ pub(crate) struct RemovedQuery {
 #[utoipa::path(
     get, path = "/v1/jobs/{job}/removed", tag = "jobs", operation_id = "get_removed",
     params(("job" = String, Path, description = "The job's id.", pattern = "^[0-9]{1,18}$"), RemovedQuery),
-    security(("token" = []), ("key" = ["holders"]), ("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The removed followers.",
         content((String = "application/x-ndjson"), (String = "application/vnd.roaring")))),
 )]
@@ -213,7 +209,7 @@ pub(crate) async fn get_removed(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let who = who(&app, &headers)?;
+    let who = who(&app, &headers, &roles::GET_REMOVED)?;
     let id = path.id("job")?;
     let query = Query::parse(raw.as_deref(), &["after", request::MIN_POSITION_QUERY])?;
     let after = query.parsed("after", Account::MUST, |text| Account::parse(text).map(|account| account.0))?;
@@ -316,7 +312,7 @@ impl Who {
     fn may_see(&self, ran: &Ran) -> bool {
         match self {
             Who::Holder(holder) => holder.platform == ran.platform && holder.account == ran.account,
-            Who::Key(caller) => caller.on(&ran.platform, ROLES).is_ok(),
+            Who::Key(caller, row) => caller.on(&ran.platform, row).is_ok(),
         }
     }
 }

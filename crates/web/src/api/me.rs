@@ -24,6 +24,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{
     Account, Attribute, BarDays, Code, Count, Date, Field, InactiveDays, Platform, Round, Seed, Surface,
     Viewer,
@@ -50,7 +51,6 @@ fn read(app: &AppState, holder: &HolderCaller) -> Result<AccountRead, Problem> {
 /// The holder's status, with the distance to every threshold.
 #[utoipa::path(
     get, path = "/v1/me", tag = "me", operation_id = "get_me",
-    security(("token" = [])),
     responses((status = 200, description = "Where the holder stands.", body = Status)),
 )]
 pub(crate) async fn get_me(
@@ -58,7 +58,7 @@ pub(crate) async fn get_me(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::GET_ME)?;
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     request::await_position(&app, &headers, &query).await?;
     let position = app.reader().applied();
@@ -89,7 +89,6 @@ pub(crate) struct PreviewQuery {
 #[utoipa::path(
     get, path = "/v1/me/preview", tag = "me", operation_id = "preview_me",
     params(PreviewQuery),
-    security(("token" = [])),
     responses((status = 200, description = "What that viewer would see, and why not the rest.", body = NameplateView)),
 )]
 pub(crate) async fn preview_me(
@@ -97,7 +96,7 @@ pub(crate) async fn preview_me(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::PREVIEW_ME)?;
     let query = Query::parse(raw.as_deref(), &["viewer", "surface", request::MIN_POSITION_QUERY])?;
     let viewer = query.required("viewer", "must be one of the viewer classes", Viewer::parse)?;
     let surface = query.required("surface", "must be one of the surfaces", Surface::parse)?;
@@ -157,7 +156,6 @@ pub(crate) struct Answered {
 #[utoipa::path(
     post, path = "/v1/me/answers", tag = "me", operation_id = "post_answer",
     request_body = AnswerBody,
-    security(("token" = [])),
     responses((status = 200, description = "On record.", body = Answered)),
 )]
 pub(crate) async fn post_answer(
@@ -166,7 +164,7 @@ pub(crate) async fn post_answer(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::POST_ANSWER)?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let body: AnswerBody = taken.json(app.limits.json_bytes_max)?;
@@ -449,7 +447,6 @@ pub(crate) struct RuleAfter {
 #[utoipa::path(
     post, path = "/v1/me/filters/preview", tag = "me", operation_id = "preview_filter",
     request_body = FilterBody,
-    security(("token" = [])),
     responses((status = 200, description = "What it would do now.", body = FilterPreview)),
 )]
 pub(crate) async fn preview_filter(
@@ -458,7 +455,7 @@ pub(crate) async fn preview_filter(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::PREVIEW_FILTER)?;
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let body: FilterBody = taken.json(app.limits.json_bytes_max)?;
@@ -488,7 +485,6 @@ pub(crate) async fn preview_filter(
 #[utoipa::path(
     post, path = "/v1/me/filters", tag = "me", operation_id = "post_filter",
     request_body = FilterBody,
-    security(("token" = [])),
     responses((status = 201, description = "It ran.", body = Job,
         headers(("Location" = String, description = "The job.")))),
 )]
@@ -498,7 +494,7 @@ pub(crate) async fn post_filter(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::POST_FILTER)?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let body: FilterBody = taken.json(app.limits.json_bytes_max)?;
@@ -532,7 +528,6 @@ pub(crate) async fn post_filter(
 #[utoipa::path(
     post, path = "/v1/me/filters/{filter}/undo", tag = "me", operation_id = "undo_filter",
     params(("filter" = String, Path, description = "The filter's id.", pattern = "^[0-9]{1,18}$")),
-    security(("token" = [])),
     responses((status = 200, description = "Undone.", body = Job)),
 )]
 pub(crate) async fn undo_filter(
@@ -541,7 +536,7 @@ pub(crate) async fn undo_filter(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::UNDO_FILTER)?;
     Query::parse(raw.as_deref(), &[])?;
     let filter = path.id("filter")?;
     let name = caller_name(&holder);
@@ -595,7 +590,6 @@ pub(crate) struct LeaveBody {
 #[utoipa::path(
     post, path = "/v1/me/leave", tag = "me", operation_id = "leave",
     request_body = LeaveBody,
-    security(("token" = [])),
     responses((status = 200, description = "Gone.", body = LeftAnswer)),
 )]
 pub(crate) async fn leave(
@@ -604,7 +598,7 @@ pub(crate) async fn leave(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let holder = auth::holder(&app, &headers)?;
+    let holder = auth::holder(&app, &headers, &roles::LEAVE)?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let body: LeaveBody = taken.json(app.limits.json_bytes_max)?;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use policy::{Coarse, Explanation, Field, Origin};
 use serde::{Deserialize, Serialize};
-use state::{AccountRead, Nameplate, PlatformId, Role};
+use state::{AccountRead, Nameplate, PlatformId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{AppState, Inner};
@@ -18,6 +18,7 @@ use crate::auth;
 use crate::problem::{self, Problem};
 use crate::query::{self, Query};
 use crate::request;
+use crate::roles;
 use crate::wire::words::{self, Account, Moment, Platform, Surface, Viewer};
 
 /// Query of a nameplate.
@@ -351,7 +352,6 @@ fn place(field: Field, coarse: Coarse, seen: &state::Seen, home: Option<&str>) -
         ("account" = Account, Path, description = "The account."),
         NameplateQuery,
     ),
-    security(("key" = ["read"])),
     responses((status = 200, description = "What the viewer sees.", body = NameplateView)),
 )]
 pub(crate) async fn get_nameplate(
@@ -396,7 +396,7 @@ impl<'a> Asked<'a> {
     fn read(app: &AppState, uri: &'a Uri, headers: &HeaderMap) -> Result<Self, Problem> {
         let caller = auth::caller(app, headers)?;
         let (platform, account) = ids(uri.path())?;
-        caller.on(&platform, &[Role::Read])?;
+        caller.on(&platform, &roles::GET_NAMEPLATE)?;
         let known = &["viewer", "surface", "explain", request::MIN_POSITION_QUERY];
         let query = Query::parse(uri.query(), known)?;
         Ok(Self {
@@ -650,7 +650,6 @@ pub(crate) struct BatchItemAnswer {
 #[utoipa::path(
     post, path = "/v1/nameplates", tag = "nameplates", operation_id = "ask_nameplates",
     request_body = Batch,
-    security(("key" = ["read"])),
     responses((status = 200, description = "One answer per question, in order.", body = BatchAnswer)),
 )]
 pub(crate) async fn ask_nameplates(
@@ -663,7 +662,7 @@ pub(crate) async fn ask_nameplates(
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let batch: Batch = taken.json(app.limits.json_bytes_max)?;
-    caller.on(&batch.platform.0, &[Role::Read])?;
+    caller.on(&batch.platform.0, &roles::ASK_NAMEPLATES)?;
     check_items(&app, batch.items.len())?;
     request::await_position(&app, &headers, &query).await?;
 

@@ -6,13 +6,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use state::commands::Purge;
-use state::{Actor, Command, Done, KeyId, Role};
+use state::{Actor, Command, Done, KeyId};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::request;
+use crate::roles;
 use crate::wire::words::{Account, Platform};
 
 /// Accounts in one request at most.
@@ -60,7 +61,6 @@ pub(crate) struct NotPurged {
 #[utoipa::path(
     post, path = "/v1/purges", tag = "accounts", operation_id = "purge",
     request_body = PurgeBody,
-    security(("key" = ["ingest"])),
     responses((status = 200, description = "They follow nobody any more.", body = Purged)),
 )]
 pub(crate) async fn purge(
@@ -71,7 +71,7 @@ pub(crate) async fn purge(
 ) -> Result<Response, Problem> {
     let (caller, body, taken) = request::command::<PurgeBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.on(&platform, &[Role::Ingest])?;
+    caller.on(&platform, &roles::PURGE)?;
     if body.accounts.is_empty() || body.accounts.len() > ACCOUNTS_MAX {
         return Err(Problem::new(&problem::DOES_NOT_FIT, "a list has too few or too many items")
             .at("/accounts", format!("must have 1 to {ACCOUNTS_MAX} items")));

@@ -10,8 +10,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Deserializer, Serialize};
+use state::Command;
 use state::commands::{SightRegion, Sighting};
-use state::{Command, Role};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
@@ -21,6 +21,7 @@ use crate::app::AppState;
 use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::request;
+use crate::roles;
 use crate::wire::words::{Account, Code, Moment, Platform, checked};
 
 /// An IP address, for as long as one request takes.
@@ -113,7 +114,6 @@ pub(crate) struct Results {
 #[utoipa::path(
     post, path = "/v1/sightings", tag = "sightings", operation_id = "post_sightings",
     request_body = Batch,
-    security(("key" = ["ingest"])),
     responses((status = 200, description = "What became of each sighting.", body = Results)),
 )]
 pub(crate) async fn post_sightings(
@@ -123,7 +123,7 @@ pub(crate) async fn post_sightings(
     body: Body,
 ) -> Result<Response, Problem> {
     let (caller, batch, taken) = request::command::<Batch>(&app, raw.as_deref(), &headers, body).await?;
-    caller.on(&batch.platform.0, &[Role::Ingest])?;
+    caller.on(&batch.platform.0, &roles::POST_SIGHTINGS)?;
     check_items(&app, batch.items.len())?;
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"post_sightings"], body: &taken.bytes.clone() };

@@ -4,11 +4,9 @@
 //! only for made-up people: a page cannot know who is looking.
 
 use askama::Template;
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use policy::{ActiveRule, Coarse, Field, Origin, Pack, Viewer};
 use state::{PackInForce, RuleRef};
 
@@ -19,19 +17,8 @@ use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::wire::words::{self, Account, Moment, Platform};
 
-/// Route templates of the pages.
-pub(crate) const ROUTES: &[&str] = &["/", "/p", "/p/{platform}/{account}", "/style.css"];
-
 /// Nothing but own styles, no script, no framing, no foreign requests.
 const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/", get(index))
-        .route("/p", get(find))
-        .route("/p/{platform}/{account}", get(profile))
-        .route("/style.css", get(style))
-}
 
 #[derive(Template)]
 #[template(path = "index.html")]
@@ -156,12 +143,12 @@ fn as_page(app: &AppState, result: Result<Response, Problem>) -> Response {
     problem(app, refused.kind, refused.detail(), status).unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn index(State(app): State<AppState>) -> Result<Response, Problem> {
+pub(crate) async fn index(State(app): State<AppState>) -> Result<Response, Problem> {
     let position = app.reader().applied();
     page(&IndexPage { position }, StatusCode::OK, position)
 }
 
-async fn style() -> Response {
+pub(crate) async fn style() -> Response {
     (
         [
             (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
@@ -174,7 +161,7 @@ async fn style() -> Response {
 }
 
 /// The form on the first page, without script: on to the account's own address.
-async fn find(State(app): State<AppState>, RawQuery(raw): RawQuery) -> Response {
+pub(crate) async fn find(State(app): State<AppState>, RawQuery(raw): RawQuery) -> Response {
     let found = || -> Result<Response, Problem> {
         let query = Query::parse(raw.as_deref(), &["platform", "account"])?;
         let platform = query.required("platform", Platform::MUST, Platform::parse)?;
@@ -202,7 +189,7 @@ fn encoded(text: &str) -> String {
     out
 }
 
-async fn profile(
+pub(crate) async fn profile(
     State(app): State<AppState>,
     path: Result<PathValues, Problem>,
     RawQuery(raw): RawQuery,

@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use state::{CaseFilter, Role, RuleRef, Status};
+use state::{CaseFilter, RuleRef, Status};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::accounts::{CaseStatus, CaseView};
@@ -14,6 +14,7 @@ use crate::cursor;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request;
+use crate::roles;
 use crate::wire::words::{Account, Code, Platform};
 
 /// Query of the queues.
@@ -60,7 +61,6 @@ pub(crate) struct Item {
 #[utoipa::path(
     get, path = "/v1/admin/cases", tag = "admin", operation_id = "list_cases",
     params(CasesQuery),
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "Some cases.", body = Page)),
 )]
 pub(crate) async fn list_cases(
@@ -72,7 +72,7 @@ pub(crate) async fn list_cases(
     let known = &["platform", "status", "rule", "cursor", "limit", request::MIN_POSITION_QUERY];
     let query = Query::parse(raw.as_deref(), known)?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::LIST_CASES)?;
     let status = query.parsed("status", "must be a status of a case", Status::parse)?;
     let rule = query.parsed("rule", "must be `pack/rule`", |text| {
         let (pack, rule) = text.split_once('/')?;

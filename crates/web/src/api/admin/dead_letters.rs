@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use state::commands::SettleDeadLetters;
-use state::{Command, DeadLetter, Done, Op, Role};
+use state::{Command, DeadLetter, Done, Op};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::AppState;
@@ -16,6 +16,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request;
+use crate::roles;
 use crate::wire::words::{Account, LetterNumber, Moment, Platform};
 
 /// Query of the list.
@@ -126,7 +127,6 @@ pub(crate) struct Settled {
 #[utoipa::path(
     get, path = "/v1/admin/dead-letters", tag = "admin", operation_id = "list_dead_letters",
     params(LettersQuery),
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "Some dead letters.", body = Page)),
 )]
 pub(crate) async fn list_dead_letters(
@@ -138,7 +138,7 @@ pub(crate) async fn list_dead_letters(
     let known = &["platform", "cursor", "limit", request::MIN_POSITION_QUERY];
     let query = Query::parse(raw.as_deref(), known)?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::LIST_DEAD_LETTERS)?;
     let cursor = query.parsed("cursor", cursor::MUST, cursor::read)?;
     let limit = query.number("limit", 1..=1000)?.unwrap_or(100);
     request::await_position(&app, &headers, &query).await?;
@@ -161,7 +161,6 @@ pub(crate) async fn list_dead_letters(
 #[utoipa::path(
     post, path = "/v1/admin/dead-letters/settle", tag = "admin", operation_id = "settle_dead_letters",
     request_body = SettleBody,
-    security(("key" = ["operator"])),
     responses((status = 200, description = "What became of them.", body = Settled)),
 )]
 pub(crate) async fn settle_dead_letters(
@@ -172,7 +171,7 @@ pub(crate) async fn settle_dead_letters(
 ) -> Result<Response, Problem> {
     let (caller, body, taken) = request::command(&app, raw.as_deref(), &headers, body).await?;
     let SettleBody { platform: Platform(platform), from, to, action } = body;
-    caller.on(&platform, &[Role::Operator])?;
+    caller.on(&platform, &roles::SETTLE_DEAD_LETTERS)?;
     let by = super::actor(&caller)?;
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"settle_dead_letters"], body: &taken.bytes };

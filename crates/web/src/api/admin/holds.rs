@@ -6,13 +6,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use state::commands::{Hold, Release};
-use state::{Actor, Command, Role};
+use state::{Actor, Command};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::request::{self, PathValues};
+use crate::roles::{self, Endpoint};
 use crate::wire::words::{Account, Code, Moment, Platform};
 
 /// A hold to place or to release.
@@ -64,7 +65,6 @@ pub(crate) struct HoldView {
         ("platform" = Platform, Path, description = "The platform."),
         ("account" = Account, Path, description = "The account."),
     ),
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The holds in force.", body = Holds)),
 )]
 pub(crate) async fn list_holds(
@@ -73,8 +73,8 @@ pub(crate) async fn list_holds(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let roles = &[Role::Operator, Role::Auditor];
-    let (platform, account) = request::look(&app, &path, raw.as_deref(), &headers, roles).await?;
+    let (platform, account) =
+        request::look(&app, &path, raw.as_deref(), &headers, &roles::LIST_HOLDS).await?;
     let position = app.reader().applied();
     let read = request::account(&request::platform(&app, &platform)?, &account)?;
     let items = read
@@ -98,7 +98,6 @@ pub(crate) async fn list_holds(
 #[utoipa::path(
     post, path = "/v1/admin/holds", tag = "admin", operation_id = "place_hold",
     request_body = HoldBody,
-    security(("key" = ["operator"])),
     responses((status = 200, description = "Nothing is shown any more.", body = HoldDone)),
 )]
 pub(crate) async fn place_hold(
@@ -107,14 +106,13 @@ pub(crate) async fn place_hold(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    change(state, raw, headers, body, true).await
+    change(state, raw, headers, body, &roles::PLACE_HOLD).await
 }
 
 /// Releases a hold.
 #[utoipa::path(
     post, path = "/v1/admin/holds/release", tag = "admin", operation_id = "release_hold",
     request_body = HoldBody,
-    security(("key" = ["operator"])),
     responses((status = 200, description = "Rules decide again.", body = HoldDone)),
 )]
 pub(crate) async fn release_hold(
@@ -123,7 +121,7 @@ pub(crate) async fn release_hold(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    change(state, raw, headers, body, false).await
+    change(state, raw, headers, body, &roles::RELEASE_HOLD).await
 }
 
 async fn change(
@@ -131,12 +129,13 @@ async fn change(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
     body: Body,
-    place: bool,
+    row: &Endpoint,
 ) -> Result<Response, Problem> {
     let (caller, body, taken) = request::command::<HoldBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.on(&platform, &[Role::Operator])?;
+    caller.on(&platform, row)?;
     let by = super::actor(&caller)?;
+    let place = row.path == roles::PLACE_HOLD.path;
     let asked = Asked {
         caller: caller.id().as_bytes(),
         action: &[b"hold", &[u8::from(place)]],

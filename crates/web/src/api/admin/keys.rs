@@ -16,6 +16,7 @@ use crate::keys;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{KeyId, Label, Moment, Platform, Role};
 
 /// A new key.
@@ -104,7 +105,6 @@ impl From<&ApiKey> for KeyView {
 #[utoipa::path(
     get, path = "/v1/admin/keys", tag = "admin", operation_id = "list_keys",
     params(PlatformQuery),
-    security(("key" = ["root"])),
     responses((status = 200, description = "The keys.", body = Keys)),
 )]
 pub(crate) async fn list_keys(
@@ -112,7 +112,7 @@ pub(crate) async fn list_keys(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    auth::caller(&app, &headers)?.root()?;
+    auth::caller(&app, &headers)?.root(&roles::LIST_KEYS)?;
     let query = Query::parse(raw.as_deref(), &["platform", request::MIN_POSITION_QUERY])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
     request::await_position(&app, &headers, &query).await?;
@@ -126,7 +126,6 @@ pub(crate) async fn list_keys(
 #[utoipa::path(
     post, path = "/v1/admin/keys", tag = "admin", operation_id = "issue_key",
     request_body = NewKey,
-    security(("key" = ["root"])),
     responses((status = 201, description = "The key, once.", body = Issued)),
 )]
 pub(crate) async fn issue_key(
@@ -136,7 +135,7 @@ pub(crate) async fn issue_key(
     body: Body,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
-    caller.root()?;
+    caller.root(&roles::ISSUE_KEY)?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let body: NewKey = taken.json(app.limits.json_bytes_max)?;
@@ -171,7 +170,6 @@ pub(crate) async fn issue_key(
 #[utoipa::path(
     delete, path = "/v1/admin/keys/{key}", tag = "admin", operation_id = "revoke_key",
     params(("key" = KeyId, Path, description = "The key's id."), PlatformQuery),
-    security(("key" = ["root"])),
     responses((status = 200, description = "It no longer works.", body = Revoked)),
 )]
 pub(crate) async fn revoke_key(
@@ -181,7 +179,7 @@ pub(crate) async fn revoke_key(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
-    caller.root()?;
+    caller.root(&roles::REVOKE_KEY)?;
     let key_id = path.get("key", KeyId::MUST, KeyId::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform"])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;

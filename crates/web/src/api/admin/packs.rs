@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use policy::{Bundle, Diagnostic, Pack};
 use serde::{Deserialize, Deserializer, Serialize};
+use state::Command;
 use state::commands::{ActivatePack, DeactivatePack};
-use state::{Command, Role};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -25,6 +25,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{Code, Moment, Platform};
 
 /// Files of a pack, or choices, by name.
@@ -345,7 +346,6 @@ fn report(bundle: &Bundle) -> Report {
 #[utoipa::path(
     get, path = "/v1/admin/packs", tag = "admin", operation_id = "list_packs",
     params(PlatformQuery),
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The packs.", body = Packs)),
 )]
 pub(crate) async fn list_packs(
@@ -356,7 +356,7 @@ pub(crate) async fn list_packs(
     let caller = auth::caller(&app, &headers)?;
     let query = Query::parse(raw.as_deref(), &["platform", request::MIN_POSITION_QUERY])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::LIST_PACKS)?;
     request::await_position(&app, &headers, &query).await?;
     let position = app.reader().applied();
     let in_force = request::platform(&app, &platform)?.packs();
@@ -392,7 +392,6 @@ fn summary(pack: &Pack, shipped: bool) -> Summary {
 #[utoipa::path(
     get, path = "/v1/admin/packs/{pack}", tag = "admin", operation_id = "get_pack",
     params(("pack" = Code, Path, description = "The pack."), PlatformQuery),
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The pack.", body = Report)),
 )]
 pub(crate) async fn get_pack(
@@ -405,7 +404,7 @@ pub(crate) async fn get_pack(
     let id = path.get("pack", Code::MUST, Code::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform", request::MIN_POSITION_QUERY])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::GET_PACK)?;
     request::await_position(&app, &headers, &query).await?;
     let position = app.reader().applied();
     let in_force = request::platform(&app, &platform)?.packs();
@@ -437,7 +436,6 @@ fn shipped(app: &AppState, id: &state::Code) -> Result<Bundle, Problem> {
 #[utoipa::path(
     post, path = "/v1/admin/packs/check", tag = "admin", operation_id = "check_pack",
     request_body = CheckBody,
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "What is to be said about them.", body = Report)),
 )]
 pub(crate) async fn check_pack(
@@ -448,7 +446,7 @@ pub(crate) async fn check_pack(
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
     if let Caller::Key(key) = &caller {
-        caller.on(&key.platform, &[Role::Operator, Role::Auditor])?;
+        caller.on(&key.platform, &roles::CHECK_PACK)?;
     }
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
@@ -464,7 +462,6 @@ pub(crate) async fn check_pack(
 #[utoipa::path(
     post, path = "/v1/admin/packs/activate", tag = "admin", operation_id = "activate_pack",
     request_body = ActivateBody,
-    security(("key" = ["operator"])),
     responses((status = 200, description = "In force; accounts are evaluated at the next tick.", body = Activated)),
 )]
 pub(crate) async fn activate_pack(
@@ -476,7 +473,7 @@ pub(crate) async fn activate_pack(
     let (caller, body, taken) =
         request::command::<ActivateBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.on(&platform, &[Role::Operator])?;
+    caller.on(&platform, &roles::ACTIVATE_PACK)?;
     let by = super::actor(&caller)?;
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"activate_pack"], body: &taken.bytes.clone() };
@@ -509,7 +506,6 @@ pub(crate) async fn activate_pack(
 #[utoipa::path(
     delete, path = "/v1/admin/packs/{pack}", tag = "admin", operation_id = "deactivate_pack",
     params(("pack" = Code, Path, description = "The pack."), PlatformQuery),
-    security(("key" = ["operator"])),
     responses((status = 200, description = "No longer in force.", body = Deactivated)),
 )]
 pub(crate) async fn deactivate_pack(
@@ -522,7 +518,7 @@ pub(crate) async fn deactivate_pack(
     let pack = path.get("pack", Code::MUST, Code::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform"])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &[Role::Operator])?;
+    caller.on(&platform, &roles::DEACTIVATE_PACK)?;
     let by = super::actor(&caller)?;
     let action: &[&[u8]] = &[b"deactivate_pack", platform.as_str().as_bytes(), pack.as_str().as_bytes()];
     let asked = Asked { caller: caller.id().as_bytes(), action, body: &[] };

@@ -5,8 +5,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use state::Command;
 use state::commands::RegisterPlatform;
-use state::{Command, Role};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
@@ -15,6 +15,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request;
+use crate::roles;
 use crate::wire::words::{Label, Platform};
 
 /// A new platform.
@@ -66,7 +67,6 @@ pub(crate) struct Registered {
 /// The platforms that the key may see.
 #[utoipa::path(
     get, path = "/v1/admin/platforms", tag = "admin", operation_id = "list_platforms",
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "The platforms.", body = Platforms)),
 )]
 pub(crate) async fn list_platforms(
@@ -76,7 +76,7 @@ pub(crate) async fn list_platforms(
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
     if let Caller::Key(key) = &caller {
-        caller.on(&key.platform, &[Role::Operator, Role::Auditor])?;
+        caller.on(&key.platform, &roles::LIST_PLATFORMS)?;
     }
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     request::await_position(&app, &headers, &query).await?;
@@ -110,7 +110,6 @@ pub(crate) async fn list_platforms(
 #[utoipa::path(
     post, path = "/v1/admin/platforms", tag = "admin", operation_id = "register_platform",
     request_body = NewPlatform,
-    security(("key" = ["root"])),
     responses((status = 201, description = "Registered.", body = Registered)),
 )]
 pub(crate) async fn register_platform(
@@ -120,7 +119,7 @@ pub(crate) async fn register_platform(
     body: Body,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
-    caller.root()?;
+    caller.root(&roles::REGISTER_PLATFORM)?;
     Query::parse(raw.as_deref(), &[])?;
     let mut taken = request::take_json(&app, &headers, body).await?;
     let body: NewPlatform = taken.json(app.limits.json_bytes_max)?;

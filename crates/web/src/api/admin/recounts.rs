@@ -13,7 +13,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use state::{PlatformId, PlatformRead, Role};
+use state::{PlatformId, PlatformRead};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
@@ -22,6 +22,7 @@ use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
+use crate::roles;
 use crate::wire::words::{Platform, RecountSpeed};
 
 /// Followers that are read at once.
@@ -134,7 +135,6 @@ impl From<&Progress> for View {
 #[utoipa::path(
     post, path = "/v1/admin/recounts", tag = "admin", operation_id = "start_recount",
     request_body = RecountBody,
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 202, description = "It runs.", body = View)),
 )]
 pub(crate) async fn start_recount(
@@ -145,7 +145,7 @@ pub(crate) async fn start_recount(
 ) -> Result<Response, Problem> {
     let (caller, body, taken) = request::command(&app, raw.as_deref(), &headers, body).await?;
     let RecountBody { platform: Platform(platform), edges_per_second } = body;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::START_RECOUNT)?;
     let speed = edges_per_second.and_then(|asked| u32::try_from(asked.0).ok()).unwrap_or(EDGES_PER_SECOND);
     let asked = Asked { caller: caller.id().as_bytes(), action: &[b"recount"], body: &taken.bytes };
     let work = async {
@@ -161,7 +161,6 @@ pub(crate) async fn start_recount(
 #[utoipa::path(
     get, path = "/v1/admin/recounts/{platform}", tag = "admin", operation_id = "get_recount",
     params(("platform" = Platform, Path, description = "The platform.")),
-    security(("key" = ["operator"]), ("key" = ["auditor"])),
     responses((status = 200, description = "How far it is.", body = View)),
 )]
 pub(crate) async fn get_recount(
@@ -172,7 +171,7 @@ pub(crate) async fn get_recount(
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
     let platform = path.platform()?;
-    caller.on(&platform, &[Role::Operator, Role::Auditor])?;
+    caller.on(&platform, &roles::GET_RECOUNT)?;
     let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
     request::await_position(&app, &headers, &query).await?;
     request::platform(&app, &platform)?;

@@ -13,6 +13,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::request;
+use crate::roles;
 
 /// What a tick did.
 #[derive(Serialize, ToSchema)]
@@ -29,7 +30,6 @@ pub(crate) struct Ticked {
 /// Logs a tick now. Needs the server's root key; a running server ticks by itself.
 #[utoipa::path(
     post, path = "/v1/admin/ticks", tag = "admin", operation_id = "tick",
-    security(("key" = ["root"])),
     responses((status = 200, description = "What it did.", body = Ticked)),
 )]
 pub(crate) async fn tick(
@@ -38,7 +38,7 @@ pub(crate) async fn tick(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
-    caller.root()?;
+    caller.root(&roles::TICK)?;
     Query::parse(raw.as_deref(), &[])?;
     let asked = Asked { caller: caller.id().as_bytes(), action: &[b"tick"], body: &[] };
     let work = async {
