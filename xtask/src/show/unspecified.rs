@@ -128,7 +128,7 @@ fn explained(
 
 /// Is the value shown what was answered? Words may come in another order, and one answer stands for another key's.
 fn same_answer(key: &str, answer: &str, shown: &str, answers: &BTreeMap<String, String>) -> bool {
-    let words = |text: &str| text.split(',').map(|word| word.trim().to_owned()).collect::<BTreeSet<_>>();
+    let words = |text: &str| text.split(',').map(|word| plain(word.trim())).collect::<BTreeSet<_>>();
     let yes_no = match answer {
         "apply" => Some("yes"),
         "leave_out" => Some("no"),
@@ -139,6 +139,22 @@ fn same_answer(key: &str, answer: &str, shown: &str, answers: &BTreeMap<String, 
         return refused.is_none_or(|refused| words(refused) == words(shown));
     }
     words(answer) == words(shown) || yes_no == Some(shown)
+}
+
+/// A length of time in seconds, so that `24h` is `1d`; any other word as it is.
+fn plain(word: &str) -> String {
+    let (before, length) = word.rsplit_once(' ').map_or(("", word), |(before, length)| (before, length));
+    let seconds = |length: &str| -> Option<u64> {
+        let unit = match length.chars().last()? {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return None,
+        };
+        Some(length.get(..length.len() - 1)?.parse::<u64>().ok()? * unit)
+    };
+    seconds(length).map_or_else(|| word.to_owned(), |seconds| format!("{before} {seconds} seconds"))
 }
 
 /// The keys that activation with these answers still asks for.

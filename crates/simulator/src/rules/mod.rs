@@ -103,6 +103,11 @@ impl fmt::Display for Report {
 /// # Errors
 /// At the first thing that breaks a promise, with the step that led to it.
 pub fn run(seed: u64, steps: u64, watch: &mut dyn FnMut(u64)) -> Result<Report> {
+    run_in(seed, steps, EPISODE, watch)
+}
+
+/// The same in episodes of that length.
+fn run_in(seed: u64, steps: u64, episode_steps: u64, watch: &mut dyn FnMut(u64)) -> Result<Report> {
     let shipped = packs::shipped()?;
     let mut report = Report { seed, ..Report::default() };
     for one in &shipped {
@@ -112,7 +117,7 @@ pub fn run(seed: u64, steps: u64, watch: &mut dyn FnMut(u64)) -> Result<Report> 
     let mut random = Random::new(seed);
     let mut episode = 0;
     while report.steps < steps {
-        let length = EPISODE.min(steps - report.steps);
+        let length = episode_steps.min(steps - report.steps);
         // Each pack has its turn, alone or beside one or two others.
         let mut chosen = vec![&shipped[episode % shipped.len()]];
         for _ in 0..random.below(3) {
@@ -406,10 +411,16 @@ impl<'a> Episode<'a> {
         let person = &mut self.people[at];
         person.known.name_shown =
             plates.iter().any(|(_, _, shown)| shown.iter().any(|shown| shown.field.is_name()));
+        // Nothing to hold against the rules where nothing is seen.
+        let stands = if plates.iter().all(|(_, _, shown)| shown.is_empty()) {
+            BTreeMap::new()
+        } else {
+            person.stands(&self.world)
+        };
         for (viewer, surface, plate) in &plates {
             for shown in plate {
                 person
-                    .check(shown, *viewer, *surface, &self.world)
+                    .check(shown, *viewer, *surface, &stands, &self.world)
                     .with_context(|| format!("`{}` seen by `{viewer}` on `{surface}`", person.id))?;
                 self.report.packs.entry(shown.rule.pack.to_string()).or_default().shown += 1;
             }
@@ -447,7 +458,7 @@ mod tests {
     #[test]
     fn nothing_is_shown_early_or_to_the_barred() {
         let turns = super::packs::shipped().unwrap().len() as u64;
-        let report = super::run(1, turns * super::EPISODE, &mut |_| ()).unwrap();
+        let report = super::run_in(1, turns * 1_500, 1_500, &mut |_| ()).unwrap();
         assert!(report.looks > 0, "{report}");
     }
 }

@@ -217,7 +217,7 @@ impl Person {
             EffectKind::Shown { rule, .. } => {
                 seen.begun += 1;
                 let Some(law) = world.laws.get(rule) else { bail!("`{rule}` shows and is not in force") };
-                self.may_show(rule, law, world)?;
+                self.may_show(rule, law, law.stand(&self.known, now), world)?;
                 let told = self.told.get(rule);
                 ensure!(
                     !law.consent || told.is_some_and(|told| told.yes.is_some()),
@@ -262,10 +262,9 @@ impl Person {
     }
 
     /// Whether a rule may show anything now, as far as notice, time, holds and the trigger go: promise 6 without consent.
-    fn may_show(&self, rule: &RuleRef, law: &RuleLaw, world: &World) -> Result<()> {
+    fn may_show(&self, rule: &RuleRef, law: &RuleLaw, stand: Stand, world: &World) -> Result<()> {
         ensure!(!self.left, "promise 6: `{rule}` shows one who left");
         ensure!(self.holds.is_empty(), "promise 6: `{rule}` shows one who is held");
-        let stand = law.stand(&self.known, world.now);
         if !law.personal {
             ensure!(stand == Stand::Holds, "promise 6: `{rule}` shows and does not hold");
             ensure!(
@@ -298,12 +297,18 @@ impl Person {
         Ok(())
     }
 
+    /// How every rule stands towards the account, for all that is seen of it at one moment.
+    pub(super) fn stands(&self, world: &World) -> BTreeMap<RuleRef, Stand> {
+        world.laws.iter().map(|(rule, law)| (rule.clone(), law.stand(&self.known, world.now))).collect()
+    }
+
     /// Whether this viewer may see this field here: promises 6 and 8.
     pub(super) fn check(
         &self,
         shown: &ShownField,
         viewer: Viewer,
         surface: Surface,
+        stands: &BTreeMap<RuleRef, Stand>,
         world: &World,
     ) -> Result<()> {
         let ShownField { field, coarse, rule, .. } = shown;
@@ -320,7 +325,8 @@ impl Person {
             law.shows.iter().any(|show| admits(&show)),
             "promise 8: `{rule}` bars `{viewer}` from `{field}` on `{surface}`"
         );
-        self.may_show(rule, law, world)?;
+        let stand = stands.get(rule).copied().unwrap_or_else(|| law.stand(&self.known, world.now));
+        self.may_show(rule, law, stand, world)?;
         ensure!(self.on_record(*field), "`{rule}` shows `{field}`, which is not on record");
         if law.personal {
             let told = self.told.get(rule);
