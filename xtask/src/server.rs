@@ -202,6 +202,18 @@ impl Client {
         Ok(answer.status().as_u16())
     }
 
+    /// Status alone of a request without a body, with further headers.
+    pub(crate) fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<u16> {
+        let mut request = ureq::http::Request::builder()
+            .method(method.to_uppercase().as_str())
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", self.bearer());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Ok(self.agent.run(request.body(())?)?.status().as_u16())
+    }
+
     fn send(
         &self,
         request: ureq::RequestBuilder<ureq::typestate::WithBody>,

@@ -3,6 +3,7 @@
 //! A piece runs from nothing: it builds, installs or starts what it needs, prints its figures last, and fails where
 //! what it shows does not hold.
 
+mod address_free;
 mod api_fuzz;
 mod bench_peers;
 mod exactness;
@@ -58,6 +59,11 @@ const PIECES: &[Piece] = &[
         name: "matrix",
         says: "packs show what their sources say; no name to the barred, none in the open",
         run: matrix::show,
+    },
+    Piece {
+        name: "address-free",
+        says: "a million sightings, and no address in data, logs, metrics, answers or backup",
+        run: address_free::show,
     },
     Piece {
         name: "roles",
