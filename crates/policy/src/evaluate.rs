@@ -283,6 +283,22 @@ impl ActiveRule {
             .chain(self.exempt.iter().map(|exemption| &exemption.when))
     }
 
+    /// The counts of some of the followers that the rule asks for, each once: see [`FOLLOWER_COUNTS`](crate::FOLLOWER_COUNTS).
+    pub fn follower_counts(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for test in self.tests() {
+            test.visit(&mut |test| {
+                if let TestKind::Metric { name, .. } = &test.kind
+                    && crate::facts::is_follower_count(name)
+                    && !names.contains(&name.as_str())
+                {
+                    names.push(name.as_str());
+                }
+            });
+        }
+        names
+    }
+
     /// True if a test of the rule is over a window.
     pub(crate) fn has_windows(&self) -> bool {
         self.tests().any(Test::looks_at_ledgers)

@@ -11,8 +11,8 @@ use crate::words::{Class, HolderKind, Standing};
 pub struct Facts {
     /// Exact number of followers.
     pub followers: u64,
-    /// Other counts by name; a windowed one carries its window in the name, as in `sales.365d`.
-    /// A count nobody has sent is 0.
+    /// Other counts by name; a windowed one carries its window in the name, as in `sales.365d`, and one of some of the
+    /// followers its kind, see [`FOLLOWER_COUNTS`]. A count nobody has sent is 0.
     pub metrics: BTreeMap<String, i64>,
     /// Dated amounts, day by day, for tests over windows.
     pub ledgers: Arc<Ledgers>,
@@ -61,4 +61,33 @@ impl Facts {
         }
         self.metrics.get(name).copied().unwrap_or(0)
     }
+}
+
+/// Counts of some of the followers: the name, the attribute it asks for, and whether that must be so or not be so.
+///
+/// The attributes are those that filters ask for. Whoever fills [`Facts::metrics`] counts them: a platform cannot send them.
+pub const FOLLOWER_COUNTS: [(&str, &str, bool); 18] = [
+    ("followers.active", "inactive", false),
+    ("followers.inactive", "inactive", true),
+    ("followers.no_picture", "no_picture", true),
+    ("followers.not_no_picture", "no_picture", false),
+    ("followers.no_posts", "no_posts", true),
+    ("followers.not_no_posts", "no_posts", false),
+    ("followers.unverified", "unverified", true),
+    ("followers.not_unverified", "unverified", false),
+    ("followers.verified", "verified", true),
+    ("followers.not_verified", "verified", false),
+    ("followers.suspected_bot", "suspected_bot", true),
+    ("followers.not_suspected_bot", "suspected_bot", false),
+    ("followers.suspended", "suspended", true),
+    ("followers.not_suspended", "suspended", false),
+    ("followers.new_account", "new_account", true),
+    ("followers.not_new_account", "new_account", false),
+    ("followers.private", "private", true),
+    ("followers.not_private", "private", false),
+];
+
+/// True for `followers.active` and its like.
+pub fn is_follower_count(name: &str) -> bool {
+    FOLLOWER_COUNTS.iter().any(|(known, _, _)| *known == name)
 }

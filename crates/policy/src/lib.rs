@@ -31,7 +31,7 @@ pub use choices::{ChoiceProblem, Choices, MissingChoice};
 pub use decide::{CaseView, Decision, Look, Shown, Withheld};
 pub use diagnostic::{At, Diagnostic, Severity, any_error};
 pub use explain::{ExemptionView, Explanation, PhaseView, TestView};
-pub use facts::{FOLLOWERS, Facts};
+pub use facts::{FOLLOWER_COUNTS, FOLLOWERS, Facts, is_follower_count};
 pub use ledger::{Day, LEDGER_DAYS_MAX, Ledger, LedgerName, Ledgers};
 pub use money::Currency;
 pub use pack::{

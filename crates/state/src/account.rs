@@ -93,6 +93,17 @@ pub struct Seen {
     pub event: Code,
 }
 
+/// How many of the followers are of some kind, as they were counted at a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How many.
+    pub count: u32,
+    /// The tick's position: exactly so many there.
+    pub position: u64,
+    /// The tick's time.
+    pub at: Millis,
+}
+
 /// Everything about one account but its followers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountRecord {
@@ -108,6 +119,8 @@ pub struct AccountRecord {
     pub topics: Option<Dated<Topics>>,
     /// Numbers that rules may test.
     pub metrics: BTreeMap<Code, Dated<i64>>,
+    /// Counts of some of the followers, by name, as far as packs in force ask for them.
+    pub counts: BTreeMap<Code, Counted>,
     /// Dated amounts, day by day.
     pub ledgers: Arc<Ledgers>,
     /// Where it was last seen.
@@ -167,7 +180,18 @@ impl AccountRecord {
         let topics = self.topics.as_ref().map(|topics| &topics.value);
         self.facts = Arc::new(Facts {
             followers: 0,
-            metrics: self.metrics.iter().map(|(name, at)| (name.as_str().to_owned(), at.value)).collect(),
+            // Some of the followers are counted; what a platform sends under such a name no rule sees.
+            metrics: self
+                .metrics
+                .iter()
+                .filter(|(name, _)| !policy::is_follower_count(name.as_str()))
+                .map(|(name, at)| (name.as_str().to_owned(), at.value))
+                .chain(
+                    self.counts
+                        .iter()
+                        .map(|(name, counted)| (name.as_str().to_owned(), i64::from(counted.count))),
+                )
+                .collect(),
             ledgers: Arc::clone(&self.ledgers),
             topics: topics
                 .map(|topics| topics.all.iter().map(|topic| topic.as_str().to_owned()).collect())

@@ -56,9 +56,10 @@ mod reader;
 pub mod record;
 mod registers;
 mod snapshot;
+mod some_followers;
 mod state_hash;
 
-pub use account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
+pub use account::{AccountRecord, Counted, Dated, HoldPlaced, Identity, Seen};
 pub use case::{Case, ConsentGiven, MOVES_MAX, Move, Status};
 pub use commands::{Command, Entry, Preparation};
 pub use dead_letters::{DeadLetter, DeadLetterPage};

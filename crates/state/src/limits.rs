@@ -38,6 +38,9 @@ pub struct Limits {
     pub purge_accounts_max: u32,
     /// Events that came too late and are kept aside, on one platform; beyond that the oldest go.
     pub dead_letters_max: u32,
+    /// Followers that one tick looks through on one platform to count some of them, 10 million in some milliseconds; one
+    /// account is counted whatever its size.
+    pub counted_a_tick: u32,
     /// How far behind the log clock a live event may be, in milliseconds; event ids are remembered as long.
     pub horizon_ms: i64,
     /// How far ahead of the log clock an event may be, in milliseconds.
@@ -62,6 +65,7 @@ impl Default for Limits {
             history_from: 1_000,
             purge_accounts_max: 1_000_000,
             dead_letters_max: 100_000,
+            counted_a_tick: 10_000_000,
             horizon_ms: 72 * HOUR_MS,
             future_ms: 5 * 60_000,
             undo_ms: 30 * 24 * HOUR_MS,

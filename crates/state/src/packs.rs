@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use followers::{AccountNo, Attribute, Criteria, Filter, Order};
 use policy::{ActivePack, ActiveRule, Bundle, Choices, FOLLOWERS, Facts, Millis, NoticeKind};
 
 use crate::ids::{Actor, Code, RuleRef};
@@ -97,11 +98,46 @@ fn terms_of(rule: &ActiveRule) -> [u8; 32] {
     *hash.finalize().as_bytes()
 }
 
+/// Which followers a count is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) attribute: Attribute,
+    /// Those of whom it is so, or those of whom it is not.
+    pub(crate) so: bool,
+}
+
+impl Kind {
+    /// The followers of that name, as in `followers.active`.
+    pub(crate) fn of(name: &str) -> Option<Kind> {
+        let (_, word, so) = policy::FOLLOWER_COUNTS.iter().find(|(known, _, _)| *known == name)?;
+        Some(Kind { attribute: Attribute::parse(word)?, so: *so })
+    }
+
+    /// How many followers are of the kind, and how many there are, at one moment.
+    pub(crate) fn count(self, who: AccountNo, followers: &followers::Reader) -> (u32, u32) {
+        let filter = Filter {
+            criteria: Criteria::Has(self.attribute),
+            keep: Vec::new(),
+            order: Order::Newest,
+            leave_at: None,
+            keep_followed: false,
+            bar_days: 0,
+        };
+        let found = followers.preview(who, &filter);
+        let all = found.removed.saturating_add(found.left);
+        (if self.so { found.removed } else { found.left }, all)
+    }
+}
+
 /// Where counts matter, over all packs in force; rebuilt when a pack or a phase changes.
 #[derive(Debug, Default)]
 pub(crate) struct Levels {
     /// The counts at which a rule with personal notice may change, ascending.
     counts: Vec<u64>,
+    /// The counts of some of the followers that packs ask for, and the lowest number that any is compared with: an account
+    /// with fewer followers altogether is on the same side of all.
+    pub(crate) some: Vec<(Code, Kind)>,
+    pub(crate) some_floor: u64,
     /// A rule holds for an account of which nothing is known, so that every account may have a case.
     pub(crate) everyone: bool,
     /// When a rule changes by time alone.
@@ -115,6 +151,11 @@ impl Levels {
         let mut levels = Self { as_of: Some(now), ..Self::default() };
         let nothing_known = Facts::default();
         for pack in packs {
+            for rule in pack.pack.rules() {
+                for name in rule.follower_counts() {
+                    levels.ask_for(name, rule, now);
+                }
+            }
             for rule in pack.pack.rules().iter().filter(|rule| rule.notice == NoticeKind::Personal) {
                 levels.counts.extend(rule.thresholds(FOLLOWERS, now));
                 levels.everyone |= rule.holds(&nothing_known, now);
@@ -127,6 +168,24 @@ impl Levels {
         levels.counts.sort_unstable();
         levels.counts.dedup();
         levels
+    }
+
+    /// A count of some of the followers can reach a number only where all of them do, so that is where it is looked at.
+    fn ask_for(&mut self, name: &str, rule: &ActiveRule, now: Millis) {
+        let thresholds = rule.thresholds(name, now);
+        let Some(lowest) = thresholds.first().copied() else { return };
+        let (Some(kind), Ok(name)) = (Kind::of(name), Code::new(name)) else { return };
+        self.some_floor = if self.some.is_empty() { lowest } else { self.some_floor.min(lowest) };
+        if !self.some.iter().any(|(known, _)| *known == name) {
+            self.some.push((name, kind));
+            self.some.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        }
+        self.counts.extend(thresholds);
+    }
+
+    /// True if some of the followers of an account with so many are counted.
+    pub(crate) fn counts_some(&self, count: u64) -> bool {
+        !self.some.is_empty() && count >= self.some_floor
     }
 
     /// The lowest count at which anything changes.
@@ -161,6 +220,18 @@ impl Levels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_count_of_some_followers_asks_for_an_attribute_there_is() {
+        let kinds: Vec<Kind> =
+            policy::FOLLOWER_COUNTS.iter().map(|(name, _, _)| Kind::of(name).unwrap()).collect();
+        for attribute in Attribute::ALL {
+            for so in [true, false] {
+                assert!(kinds.contains(&Kind { attribute, so }), "{attribute:?} {so}");
+            }
+        }
+        assert_eq!(Kind::of("followers.liked"), None);
+    }
 
     #[test]
     fn a_threshold_is_crossed_by_reaching_it_and_by_falling_below_it() {

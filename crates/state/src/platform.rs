@@ -115,6 +115,8 @@ pub(crate) struct Platform {
     pub(crate) look_at_all: bool,
     /// Per account that has reached a threshold: the highest one, as of the last tick.
     pub(crate) reached: BTreeMap<u32, u64>,
+    /// The account with which counting some of the followers goes on.
+    pub(crate) counted_up_to: u32,
     /// When an account must be looked at although nothing happened to it.
     pub(crate) timers: BTreeSet<(Millis, u32)>,
     /// The same because old amounts fall out of a window.
@@ -172,6 +174,7 @@ impl Platform {
             moved: BTreeSet::new(),
             look_at_all: false,
             reached: BTreeMap::new(),
+            counted_up_to: 0,
             timers: BTreeSet::new(),
             ledger_timers: LedgerTimers::default(),
             scratch: Scratch::default(),

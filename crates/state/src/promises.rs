@@ -104,6 +104,7 @@ fn check_record(record: &AccountRecord, clock: Millis) -> Result<(), &'static st
             || record.region.is_some()
             || !record.metrics.is_empty()
             || !record.ledgers.0.is_empty()
+            || !record.counts.is_empty()
         {
             return Err("nothing is kept of who left");
         }

@@ -20,7 +20,7 @@ use crate::dead_letters::DeadLetterPage;
 use crate::history::HistoryRow;
 use crate::ids::{AccountId, AccountKey, KeyId, Label, PlatformId, Roles, RuleRef};
 use crate::outcome::Refusal;
-use crate::packs::PackInForce;
+use crate::packs::{Kind, PackInForce};
 use crate::platform::{PlatformShared, name_shown};
 
 /// What the writer shows to every reader.
@@ -610,7 +610,17 @@ impl AccountRead {
     /// Why a rule holds for it or not; `None` if no pack in force has the rule.
     pub fn explain(&self, rule: &RuleRef) -> Option<Explanation> {
         let packs = self.shared().packs.load();
-        let facts = self.facts_of(&self.record(), &packs);
+        let mut facts = self.facts_of(&self.record(), &packs);
+        // Decided without counting, where all followers together are too few; a person wants to see the number.
+        let asked = packs.iter().flat_map(|pack| pack.pack.rules()).flat_map(|rule| rule.follower_counts());
+        for name in asked {
+            if !facts.metrics.contains_key(name)
+                && let Some(kind) = Kind::of(name)
+            {
+                let (count, _) = kind.count(self.no, &self.shared().followers);
+                facts.metrics.insert(name.to_owned(), i64::from(count));
+            }
+        }
         packs.iter().find_map(|pack| {
             let (found, _, _) = pack.each().find(|(_, name, _)| *name == rule)?;
             Some(found.explain(&facts, self.clock()))
@@ -693,6 +703,12 @@ impl AccountRead {
         let packs = self.shared().packs.load();
         let mut facts = self.facts_of(&self.record(), &packs);
         facts.followers = u64::from(preview.left);
+        // Of some of the followers there are no more than of all; how many the next tick counts.
+        for (name, count) in &mut facts.metrics {
+            if policy::is_follower_count(name) {
+                *count = (*count).min(i64::from(preview.left));
+            }
+        }
         let now = self.clock();
         Ok(FilterPreview {
             removed: preview.removed,

@@ -21,7 +21,7 @@ use policy::{Day, FieldSet, Ledger, LedgerName, Ledgers};
 use frame::{Kind, Out};
 use pin::PinnedPlatform;
 
-use crate::account::{AccountRecord, Dated, HoldPlaced, Identity, Seen};
+use crate::account::{AccountRecord, Counted, Dated, HoldPlaced, Identity, Seen};
 use crate::case::{Case, ConsentGiven, Move, Status};
 use crate::effect::MoveReason;
 use crate::history::History;
@@ -43,7 +43,7 @@ use crate::record::v1::{
 pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
 /// Accounts whose ids are in one piece.
 const IDS: usize = 1 << 16;
@@ -131,6 +131,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         history_from,
         purge_accounts_max,
         dead_letters_max,
+        counted_a_tick,
         horizon_ms,
         future_ms,
         undo_ms,
@@ -149,6 +150,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         history_from,
         purge_accounts_max,
         dead_letters_max,
+        counted_a_tick,
     ] {
         out.extend_from_slice(&limit.to_le_bytes());
     }
@@ -245,6 +247,7 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
         put_varint(out, u64::from(no));
         put_millis(out, &at);
     }
+    put_varint(out, u64::from(p.counted_up_to));
     put_option(out, p.levels.as_of.as_ref(), put_millis);
     let t = &shared.tallies;
     for cell in [&t.accepted, &t.duplicate, &t.stale, &t.too_old, &t.refused] {
@@ -285,6 +288,7 @@ fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
     for (no, at) in b.list(|b| Some((b.varint_u32()?, millis(b)?)))? {
         p.ledger_timers.set(no, Some(at));
     }
+    p.counted_up_to = b.varint_u32()?;
     // Thresholds as of when they were last worked out: a phase that began since begins at the next tick, not here.
     if let Some(as_of) = b.option(millis)? {
         p.load_levels(as_of);
@@ -325,6 +329,7 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &AccountRecord, detail: Deta
         holder_kind,
         topics,
         metrics,
+        counts,
         ledgers,
         region,
         identity,
@@ -343,6 +348,16 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &AccountRecord, detail: Deta
         put_text(out, name.as_str());
         put_millis(out, &metric.at);
         put_i64(out, metric.value);
+    }
+    // Which tick counted depends on whose turn it was, so a count is no part of what logs must agree in.
+    if detail == Detail::Everything {
+        put_varint(out, counts.len() as u64);
+        for (name, counted) in counts {
+            put_text(out, name.as_str());
+            put_varint(out, u64::from(counted.count));
+            put_varint(out, counted.position);
+            put_millis(out, &counted.at);
+        }
     }
     put_ledgers(out, ledgers);
     put_dated(out, region.as_ref(), |out, seen| {
@@ -376,6 +391,13 @@ fn record(b: &mut Bytes<'_>) -> Option<AccountRecord> {
         topics: dated(b, topics)?,
         metrics: b
             .list(|b| Some((id(b, Code::new)?, Dated { at: millis(b)?, value: b.i64()? })))?
+            .into_iter()
+            .collect(),
+        counts: b
+            .list(|b| {
+                let name = id(b, Code::new)?;
+                Some((name, Counted { count: b.varint_u32()?, position: b.varint()?, at: millis(b)? }))
+            })?
             .into_iter()
             .collect(),
         ledgers: Arc::new(ledgers(b)?),

@@ -2,7 +2,7 @@
 //!
 //! In it: platforms, keys, packs and choices; per account its follower set with days, attributes, facts, metrics,
 //! amounts, region, identity, holds, cases and answers. Not in it: account numbers, positions, the moves of a case, the count
-//! history, event ids, timers and counters, since those tell in which order things were heard. Accounts are summed up,
+//! history, event ids, timers, counters and counts of some of the followers, since those tell in which order things were heard. Accounts are summed up,
 //! so that no order among them matters, and one of which nothing is known counts for nothing.
 
 use std::sync::Arc;

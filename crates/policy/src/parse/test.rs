@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::reading::given;
 use super::{Keys, Value, known_words, sources_of};
-use crate::facts::FOLLOWERS;
+use crate::facts::{FOLLOWER_COUNTS, FOLLOWERS, is_follower_count};
 use crate::ledger::{LEDGER_DAYS_MAX, LedgerName};
 use crate::money::Currency;
 use crate::pack::{Test, TestKind};
@@ -207,11 +207,15 @@ fn list(value: &Value<'_, '_>, around: Around<'_>) -> Option<Vec<Test>> {
 
 fn metric(keys: &Keys<'_, '_>) -> Option<TestKind> {
     let value = keys.maybe("metric")?;
-    let name =
-        name_of(&value, "use `a` to `z`, digits and `_`; a window has a key of its own: `window = \"365d\"`");
+    let some_followers = value.peek_text().is_some_and(|text| text.starts_with("followers."));
+    let name = if some_followers {
+        follower_count(&value)
+    } else {
+        name_of(&value, "use `a` to `z`, digits and `_`; a window has a key of its own: `window = \"365d\"`")
+    };
     let window = keys.maybe("window").map(|window| {
         let length = window.parsed(Length::parse, "a length of time", "write it as in `365d`")?;
-        if name.as_deref() == Some(FOLLOWERS) {
+        if some_followers || name.as_deref() == Some(FOLLOWERS) {
             window.error("followers are counted as they stand, without a window", "take `window` out");
             return None;
         }
@@ -233,16 +237,31 @@ fn metric(keys: &Keys<'_, '_>) -> Option<TestKind> {
     Some(TestKind::Metric { name, compare, number })
 }
 
+/// The name of a count of some of the followers.
+fn follower_count(value: &Value<'_, '_>) -> Option<String> {
+    let name = value.text()?;
+    if !value.needs(2) {
+        return None;
+    }
+    if !is_follower_count(name) {
+        let names: Vec<&str> = FOLLOWER_COUNTS.iter().map(|(name, _, _)| *name).collect();
+        value.error(format!("`{name}` is not a count of followers"), known_words(name, &names));
+        return None;
+    }
+    Some(name.to_owned())
+}
+
 /// A metric inside of a window.
 fn summed(keys: &Keys<'_, '_>, sums: &RefCell<Vec<LedgerName>>) -> Option<TestKind> {
     let value = keys.maybe("metric")?;
-    let name = name_of(&value, "use `a` to `z`, digits and `_`");
+    let followers = |text: &str| text == FOLLOWERS || text.starts_with("followers.");
     let compared = compared(keys, &value);
-    if name.as_deref() == Some(FOLLOWERS) {
+    if value.peek_text().is_some_and(followers) {
         value
             .error("followers are counted as they stand, without a window", "put the test beside the window");
         return None;
     }
+    let name = name_of(&value, "use `a` to `z`, digits and `_`");
     let currency = keys
         .maybe_since(2, "currency")
         .map(|value| value.parsed(Currency::parse, "a currency", "write its ISO 4217 code, as in `USD`"));

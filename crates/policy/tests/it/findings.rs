@@ -60,6 +60,12 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
         "{ not = { not = { not = { not = { not = { not = { not = { not = { all = [] } } } } } } } } }",
     ),
     ("a window in language 1", RULE, "at_least = 1_000", "at_least = 1_000, last = \"30d\""),
+    (
+        "some followers in language 1",
+        RULE,
+        "metric = \"followers\", at_least = 1_000",
+        "metric = \"followers.active\", at_least = 1",
+    ),
     ("a secret that is no number", RULE, "mode = \"any\"", "mode = \"any\"\nsecret = true"),
     ("topics without a mode", RULE, "mode = \"any\"\n", ""),
     ("a topic with a space", RULE, "\"finance\"", "\"high finance\""),

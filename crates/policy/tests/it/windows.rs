@@ -283,6 +283,18 @@ fn a_window_that_says_nothing_sensible_is_told_what_to_write() {
             "{ last = \"30d\", metric = \"followers\", at_least = 1 }".to_owned(),
             "followers are counted as they stand, without a window",
         ),
+        (
+            "{ last = \"30d\", metric = \"followers.active\", at_least = 1 }".to_owned(),
+            "followers are counted as they stand, without a window",
+        ),
+        (
+            "{ window = \"30d\", metric = \"followers.active\", at_least = 1 }".to_owned(),
+            "followers are counted as they stand, without a window",
+        ),
+        (
+            "{ metric = \"followers.actve\", at_least = 1 }".to_owned(),
+            "`followers.actve` is not a count of followers",
+        ),
         (format!("{{ last = \"30d\", currency = \"DOLLAR\", {sales} }}"), "`DOLLAR` is not a currency"),
         (format!("{{ currency = \"USD\", {sales} }}"), "money is summed up over days"),
         (

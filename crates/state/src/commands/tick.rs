@@ -14,6 +14,7 @@ use crate::ids::RuleRef;
 use crate::lifecycle::{self, Situation};
 use crate::packs::{Levels, PackInForce};
 use crate::platform::{Context, Platform};
+use crate::some_followers::Counting;
 
 /// What a tick did on one platform.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,14 +45,21 @@ pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
     }
     let moved = std::mem::take(&mut platform.moved);
     let mut ticked = Ticked::default();
+    let mut counting = Counting::default();
     for no in moved {
         if platform.left.contains(&no) {
             continue;
         }
+        let crossed = reached(no, look_at_all, platform, ctx);
+        if !counting.bring_up_to_date(no, crossed, platform, ctx) {
+            // Nothing is decided on a count that is not there: the account's turn is at the next tick.
+            platform.moved.insert(no);
+            continue;
+        }
         ticked.evaluated += 1;
-        reached(no, look_at_all, platform, ctx);
         ticked.moves += evaluate(no, platform, ctx);
     }
+    counting.go_round(platform, ctx);
     ticked
 }
 
@@ -73,18 +81,19 @@ fn add_everyone_concerned(platform: &mut Platform) {
 }
 
 /// Tells the outside which threshold the count passed since the last tick. After a change of rules nobody passed
-/// anything: the thresholds moved, not the count.
-fn reached(no: u32, quietly: bool, platform: &mut Platform, ctx: &mut Context<'_>) {
+/// anything: the thresholds moved, not the count. True if it passed one.
+fn reached(no: u32, quietly: bool, platform: &mut Platform, ctx: &mut Context<'_>) -> bool {
     let count = u64::from(platform.shared.count(no));
     let now = platform.levels.level(count);
     let before =
         if now == 0 { platform.reached.remove(&no) } else { platform.reached.insert(no, now) }.unwrap_or(0);
     if quietly || now == before {
-        return;
+        return now != before;
     }
     let up = now > before;
     let threshold = if up { now } else { platform.levels.above(count).unwrap_or(before) };
     platform.effect(no, EffectKind::Crossed { threshold, up, count }, ctx);
+    true
 }
 
 /// Brings every case of an account up to date; returns the number of moves.

@@ -16,3 +16,4 @@ mod packs;
 mod reading;
 mod replay;
 mod script;
+mod some_followers;

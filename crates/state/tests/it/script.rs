@@ -115,6 +115,12 @@ impl Run {
             "case" => self.case(words[0]),
             "behind" => self.behind(words[0]),
             "ledger" => self.ledger(words[0]),
+            "counts" => self.account(words[0]).map_or("unknown".into(), |account| {
+                let record = account.record();
+                let counts = record.counts.iter().map(|(name, counted)| format!("{name} {}", counted.count));
+                let counts = counts.collect::<Vec<_>>().join(", ");
+                if counts.is_empty() { "none".into() } else { counts }
+            }),
             "letters" => {
                 let read = self.machine.reader().platform(&platform()).unwrap();
                 let letters = read.dead_letters(0, 1_000).items;

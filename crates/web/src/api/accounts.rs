@@ -141,6 +141,8 @@ pub(crate) struct AccountView {
     #[schema(nullable = false)]
     last_active: Option<Date>,
     metrics: Vec<MetricView>,
+    /// Counts of some of the followers that packs in force ask for, where the account has enough followers altogether.
+    counts: Vec<CountView>,
     /// Dated amounts: one a metric and currency.
     ledgers: Vec<LedgerView>,
     /// Whether an identity is sealed for it; never what.
@@ -158,6 +160,19 @@ pub(crate) struct AccountView {
 pub(crate) struct MetricView {
     metric: String,
     value: i64,
+    at: Moment,
+}
+
+/// How many of the followers are of some kind.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FollowerCount)]
+pub(crate) struct CountView {
+    /// `followers.active` and its like.
+    count: String,
+    value: u32,
+    /// Exactly so many at this position, a tick's.
+    #[schema(minimum = 1)]
+    position: u64,
     at: Moment,
 }
 
@@ -325,6 +340,16 @@ impl AccountView {
                     metric: metric.to_string(),
                     value: dated.value,
                     at: Moment(dated.at),
+                })
+                .collect(),
+            counts: record
+                .counts
+                .iter()
+                .map(|(name, counted)| CountView {
+                    count: name.to_string(),
+                    value: counted.count,
+                    position: counted.position,
+                    at: Moment(counted.at),
                 })
                 .collect(),
             ledgers: record

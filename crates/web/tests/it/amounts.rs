@@ -55,6 +55,35 @@ async fn amounts_are_taken_once_and_each_item_has_its_answer() {
 }
 
 #[tokio::test]
+async fn a_count_of_some_followers_names_its_position_and_is_explained_even_where_nothing_is_kept() {
+    let house = House::new().await;
+    let files = pack().files.into_iter().map(|(path, bytes)| {
+        let text = String::from_utf8(bytes).unwrap().replace("language = 1", "language = 2");
+        (
+            path,
+            Value::from(text.replace("metric = \"followers\"", "metric = \"followers.not_suspected_bot\"")),
+        )
+    });
+    let body = json!({"platform": "demo", "files": Value::Object(files.collect())});
+    house.ok("operator POST /v1/admin/packs/activate", body).await;
+    house.ok("ingest PUT /v1/accounts/demo/1", json!({"attributes": ["suspected_bot"]})).await;
+    house.follow("ann", &["1", "2"]).await;
+    house.tick().await;
+    let told = |me: Value| me["rules"][0]["trigger"]["fact"].clone();
+    assert_eq!(told(house.me("GET /v1/me", "ann", Value::Null).await.json()), "1");
+    let account = house.ok("read GET /v1/accounts/demo/ann", Value::Null).await.json();
+    assert_eq!(account["counts"], json!([]));
+    house.follow("ann", &["3", "4"]).await;
+    house.tick().await;
+    let account = house.ok("read GET /v1/accounts/demo/ann", Value::Null).await.json();
+    let count = &account["counts"][0];
+    assert_eq!((&count["count"], &count["value"]), (&json!("followers.not_suspected_bot"), &json!(3)));
+    assert_eq!(count["position"], account["position"]);
+    assert_eq!(account["cases"][0]["status"], "noticed");
+    assert_eq!(told(house.me("GET /v1/me", "ann", Value::Null).await.json()), "3");
+}
+
+#[tokio::test]
 async fn an_amount_is_of_an_event_or_of_a_day() {
     let house = House::new().await;
     let good =
