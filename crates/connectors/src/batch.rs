@@ -1,5 +1,6 @@
 //! Events of one command and the lines they came from.
 
+use state::commands::AmountItem;
 use state::{EdgeBatch, EdgeBatchBuilder, EdgeEvent, PlatformId};
 
 use crate::refusal::{Refusals, Why, of_event};
@@ -11,6 +12,10 @@ pub struct Batch {
     pub edges: EdgeBatch,
     /// The line of each event, in the order of the events: tells which line an outcome is about.
     pub lines: Vec<u64>,
+    /// Dated amounts that stood between them.
+    pub amounts: Vec<AmountItem>,
+    /// The line of each amount.
+    pub amount_lines: Vec<u64>,
     /// The lines that became no event.
     pub refused: Refusals,
 }
@@ -18,6 +23,8 @@ pub struct Batch {
 pub(crate) struct Collecting {
     edges: EdgeBatchBuilder,
     lines: Vec<u64>,
+    amounts: Vec<AmountItem>,
+    amount_lines: Vec<u64>,
     refused: Refusals,
     events_max: usize,
 }
@@ -34,13 +41,15 @@ impl Collecting {
         Self {
             edges: EdgeBatchBuilder::with_capacity(platform.clone(), expected),
             lines: Vec::with_capacity(expected),
+            amounts: Vec::new(),
+            amount_lines: Vec::new(),
             refused: Refusals::default(),
             events_max,
         }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.lines.len() >= self.events_max || self.edges.is_full()
+        self.lines.len() >= self.events_max || self.amounts.len() >= self.events_max || self.edges.is_full()
     }
 
     pub(crate) fn push(&mut self, line: u64, event: &EdgeEvent<'_>) {
@@ -49,6 +58,11 @@ impl Collecting {
             Ok(()) => self.lines.push(line),
             Err(refusal) => self.refuse(line, of_event(refusal)),
         }
+    }
+
+    pub(crate) fn push_amount(&mut self, line: u64, item: AmountItem) {
+        self.amounts.push(item);
+        self.amount_lines.push(line);
     }
 
     pub(crate) fn refuse(&mut self, line: u64, why: Why) {
@@ -60,6 +74,12 @@ impl Collecting {
     }
 
     pub(crate) fn finish(self) -> Batch {
-        Batch { edges: self.edges.build(), lines: self.lines, refused: self.refused }
+        Batch {
+            edges: self.edges.build(),
+            lines: self.lines,
+            amounts: self.amounts,
+            amount_lines: self.amount_lines,
+            refused: self.refused,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The NDJSON of one HTTP request: follows and unfollows, one object a line.
+//! The NDJSON of one HTTP request: follows and unfollows, and dated amounts between them, one object a line.
 //!
 //! `{"type":"follow","follower":"42","account":"7","at":"2026-11-23T08:00:00Z","id":"e-1"}`: ids are texts or whole
 //! numbers, `at` is RFC 3339 or milliseconds since 1970, `id` may be left out. `at` may not: an event dated by its
@@ -7,6 +7,7 @@
 use memchr::memchr;
 use state::{EdgeEvent, Op, PlatformId};
 
+use crate::amount;
 use crate::batch::{Batch, Collecting};
 use crate::json::{Fields, Place, Value};
 use crate::refusal::{Column, Why};
@@ -48,7 +49,10 @@ impl<'a> Events<'a> {
                 continue;
             }
             if let Err(why) = read(line, |event| batch.push(self.line, event)) {
-                batch.refuse(self.line, why);
+                match amount::read(line).unwrap_or(Err(why)) {
+                    Ok(item) => batch.push_amount(self.line, item),
+                    Err(why) => batch.refuse(self.line, why),
+                }
             }
         }
         Some(batch.finish())

@@ -13,6 +13,7 @@ pub mod compression;
 pub mod files;
 pub mod ingest;
 
+mod amount;
 mod batch;
 mod json;
 mod refusal;

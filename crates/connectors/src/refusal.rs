@@ -80,7 +80,7 @@ pub enum Why {
     #[error("`{0}` has another kind: give a text or a whole number up to 18446744073709551615")]
     FieldHasAnotherKind(Column),
     /// The type is no known one.
-    #[error("the type is unknown: `follow` and `unfollow` are known")]
+    #[error("the type is unknown: `follow`, `unfollow` and `amount` are known")]
     TypeIsUnknown,
     /// An import brings follows, and this is something else.
     #[error("only follows can be imported: send an unfollow as an event")]
@@ -94,6 +94,20 @@ pub enum Why {
     /// An event id is empty or too long.
     #[error("`id` is refused: give 1 to 64 bytes")]
     EventIdIsRefused,
+    /// An amount without what it takes, or with something it does not.
+    #[error(
+        "an amount has `account`, `metric`, `currency` if it is money, and whole numbers: `amount` with `at` and `id`, or `total` with `day`"
+    )]
+    AmountIsIncomplete,
+    /// The metric of an amount is no name.
+    #[error("`metric` is refused: {0}")]
+    MetricIsRefused(IdError),
+    /// The currency of an amount is none.
+    #[error("`currency` is refused: give a code of ISO 4217, as in `USD`")]
+    CurrencyIsUnknown,
+    /// The day of a total is none.
+    #[error("`day` is refused: give a UTC day, as in `2026-10-01`")]
+    DayIsRefused,
     /// Follower and account are the same.
     #[error("an account cannot follow itself")]
     AccountCannotFollowItself,
@@ -117,6 +131,10 @@ impl Why {
             Self::AccountIsRefused(..) => "account_is_refused",
             Self::TimeIsRefused => "time_is_refused",
             Self::EventIdIsRefused => "event_id_is_refused",
+            Self::AmountIsIncomplete => "amount_is_incomplete",
+            Self::MetricIsRefused(_) => "metric_is_refused",
+            Self::CurrencyIsUnknown => "currency_is_unknown",
+            Self::DayIsRefused => "day_is_refused",
             Self::AccountCannotFollowItself => "account_cannot_follow_itself",
         }
     }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-pub use policy::Millis;
+pub use policy::{Currency, Millis};
 
 /// Why a text is not an id of its kind. The message says what is allowed; it never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

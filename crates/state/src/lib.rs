@@ -69,8 +69,8 @@ pub use edge_batch::{
 pub use effect::{Effect, EffectId, EffectKind, MoveReason};
 pub use history::{Cause, HistoryRow};
 pub use ids::{
-    ACCOUNT_ID_BYTES_MAX, AccountId, AccountKey, Actor, Code, Country, EventId, HolderId, IdError, KeyId,
-    Label, Millis, PlatformId, RegionName, Role, Roles, RuleRef, moment,
+    ACCOUNT_ID_BYTES_MAX, AccountId, AccountKey, Actor, Code, Country, Currency, EventId, HolderId, IdError,
+    KeyId, Label, Millis, PlatformId, RegionName, Role, Roles, RuleRef, moment,
 };
 pub use limits::{AMOUNT_MAX, Limits};
 pub use machine::{Broken, LoadError, Machine};

@@ -55,6 +55,20 @@ fn a_refused_line_says_why() {
     check(r#"{"type":"follow","follower":1,"account":2,"at":2,"at":3}"#, "field_is_twice");
     check(r#"{"type":"block","follower":1,"account":2,"at":2}"#, "type_is_unknown");
     check(r#"{"type":1,"follower":1,"account":2,"at":2}"#, "type_is_unknown");
+    let amount = |rest: &str| format!(r#"{{"type":"amount","account":1,"metric":"sales",{rest}}}"#);
+    check(&amount(r#""amount":1,"at":2"#), "amount_is_incomplete");
+    check(&amount(r#""amount":1.5,"at":2,"id":"a""#), "amount_is_incomplete");
+    check(&amount(r#""amount":1,"at":2,"id":"a","day":"2026-10-01""#), "amount_is_incomplete");
+    check(&amount(r#""amount":1,"at":2,"id":"a","follower":3"#), "amount_is_incomplete");
+    check(&amount(r#""amount":1,"at":"noon","id":"a""#), "time_is_refused");
+    check(&amount(r#""amount":1,"at":2,"id":"""#), "event_id_is_refused");
+    check(&amount(r#""amount":1,"at":2,"id":"a","currency":"usd""#), "currency_is_unknown");
+    check(&amount(r#""day":"2026-02-30","total":1"#), "day_is_refused");
+    check(r#"{"type":"amount","account":1,"metric":"a b","amount":1,"at":2,"id":"a"}"#, "metric_is_refused");
+    check(
+        r#"{"type":"amount","account":"a/b","metric":"a","amount":1,"at":2,"id":"a"}"#,
+        "account_is_refused",
+    );
     check(r#"{"type":"follow","follower":1,"account":"a/b","at":2}"#, "account_is_refused");
     check(r#"{"type":"follow","follower":"","account":1,"at":2}"#, "account_is_refused");
     check(r#"{"type":"follow","follower":"203.0.113.9","account":1,"at":2}"#, "account_is_refused");

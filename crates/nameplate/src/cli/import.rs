@@ -235,7 +235,7 @@ impl Loading {
             };
             let Some(batch) = batch else { break };
             let progress = follows.progress();
-            let Batch { edges, lines, refused } = batch;
+            let Batch { edges, lines, refused, .. } = batch;
             let refused_lines = refused.first().to_vec();
             if !refused.is_complete() {
                 bail!("more lines were refused in one batch than are kept");

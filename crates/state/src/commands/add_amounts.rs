@@ -63,6 +63,14 @@ pub enum Amount {
     },
 }
 
+impl Amount {
+    /// The total of a UTC day written as `2026-10-01`; `None` if there is no such day.
+    pub fn of_day(day: &str, total: i64) -> Option<Amount> {
+        let day = Day::of(policy::Date::parse(day)?.starts_at(0));
+        Some(Amount::Total { day, total })
+    }
+}
+
 impl AddAmounts {
     pub(crate) fn apply(
         &self,

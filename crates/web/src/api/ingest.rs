@@ -16,6 +16,7 @@ use connectors::ingest::{self, Events, LINE_BYTES_MAX};
 use connectors::{Batch, Refusals};
 use pipeline::{SubmitError, Ticket};
 use serde::Serialize;
+use state::commands::AddAmounts;
 use state::{Command, EdgeEvent, ItemOutcome, PlatformId};
 use utoipa::{IntoParams, ToSchema};
 
@@ -102,7 +103,9 @@ pub(crate) struct LineResult {
 
 /// Takes follows and unfollows, one JSON object a line:
 /// `{"type":"follow","follower":"42","account":"7","at":"2026-11-23T08:00:00Z","id":"e-1"}`.
-/// Ids are texts or whole numbers, `at` is RFC 3339 or milliseconds since 1970, `id` may be left out.
+/// Ids are texts or whole numbers, `at` is RFC 3339 or milliseconds since 1970, `id` may be left out. Dated amounts may stand
+/// between them: `{"type":"amount","account":"7","metric":"sales","amount":1,"at":"2026-11-23T08:00:00Z","id":"o-77"}`, with what
+/// `/v1/amounts` takes.
 #[utoipa::path(
     post, path = "/v1/ingest", tag = "ingest", operation_id = "ingest",
     params(IngestQuery),
@@ -254,23 +257,34 @@ impl Ingest<'_> {
         let events_max = u32::try_from(self.app.limits.batch_lines_max).unwrap_or(state::EVENTS_MAX);
         let mut events = Events::new(bytes);
         while let Some(batch) = events.next_batch(&self.platform, events_max) {
-            let Batch { edges, lines, refused } = batch;
+            let Batch { edges, lines, amounts, amount_lines, refused } = batch;
             self.refuse(&refused, before);
+            if !amounts.is_empty() {
+                let platform = self.platform.clone();
+                let command = Command::AddAmounts(AddAmounts { platform, items: amounts });
+                self.fly(command, amount_lines, before).await?;
+            }
             if lines.is_empty() {
                 // Nothing but refused lines: let others run before the next ones are looked at.
                 tokio::task::yield_now().await;
                 continue;
             }
-            if self.flying.len() >= IN_FLIGHT_MAX
-                && let Some(flight) = self.flying.pop_front()
-            {
-                self.land(flight).await?;
-            }
-            let submitted = self.app.handle.submit_within(BUSY_PATIENCE, Command::Edges(edges)).await;
-            let ticket = submitted.map_err(|error| request::submit_problem(&error))?;
-            self.flying.push_back(Flight { ticket, lines, before });
+            self.fly(Command::Edges(edges), lines, before).await?;
         }
         Ok(events.lines())
+    }
+
+    /// Sends a command on its way, after an earlier one has landed if too many are.
+    async fn fly(&mut self, command: Command, lines: Vec<u64>, before: u64) -> Result<(), Problem> {
+        if self.flying.len() >= IN_FLIGHT_MAX
+            && let Some(flight) = self.flying.pop_front()
+        {
+            self.land(flight).await?;
+        }
+        let submitted = self.app.handle.submit_within(BUSY_PATIENCE, command).await;
+        let ticket = submitted.map_err(|error| request::submit_problem(&error))?;
+        self.flying.push_back(Flight { ticket, lines, before });
+        Ok(())
     }
 
     fn refuse(&mut self, refused: &Refusals, before: u64) {

@@ -84,6 +84,41 @@ async fn a_count_of_some_followers_names_its_position_and_is_explained_even_wher
 }
 
 #[tokio::test]
+async fn amounts_come_in_between_follows() {
+    let house = House::new().await;
+    let lines = [
+        json!({"type": "amount", "account": "ann", "metric": "sales", "amount": 2, "at": "2025-12-31T10:00:00Z", "id": 1}),
+        json!({"type": "follow", "follower": "1", "account": "ann", "at": "2025-12-31T10:00:00Z"}),
+        json!({"type": "amount", "account": "ann", "metric": "sales", "amount": 2, "at": 1_767_175_200_000_u64, "id": "1"}),
+        json!({"type": "amount", "account": "ann", "metric": "revenue", "currency": "EUR", "day": "2025-11-30", "total": -5}),
+        json!({"type": "amount", "account": "ann", "metric": "sales", "amount": 2}),
+        json!({"type": "amount", "account": "ann", "metric": "sales", "day": "2025-02-30", "total": 1}),
+        json!({"type": "sale", "account": "ann", "amount": 2}),
+    ];
+    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let answer = house.ndjson("/v1/ingest?platform=demo", body.into_bytes(), "").await;
+    assert_eq!(answer.says(), "200", "{}", answer.text());
+    let answer = answer.json();
+    assert_eq!(
+        [&answer["accepted"], &answer["duplicate"], &answer["refused"]],
+        [&json!(3), &json!(1), &json!(3)]
+    );
+    let results = answer["results"].as_array().unwrap().iter();
+    let results: Vec<_> =
+        results.map(|one| (one["line"].as_u64().unwrap(), one["result"].as_str().unwrap())).collect();
+    assert_eq!(
+        results,
+        [(3, "duplicate"), (5, "amount_is_incomplete"), (6, "day_is_refused"), (7, "field_is_unknown")]
+    );
+    let account = house.ok("read GET /v1/accounts/demo/ann", Value::Null).await.json();
+    assert_eq!((&account["followers"], &account["ledgers"][1]["sum"]), (&json!(1), &json!(2)));
+    // One line alone takes another way in.
+    let line = json!({"type": "amount", "account": "ann", "metric": "sales", "amount": 3, "at": 1_767_175_200_000_u64, "id": "2"});
+    let answer = house.ndjson("/v1/ingest?platform=demo", line.to_string().into_bytes(), "").await.json();
+    assert_eq!((&answer["accepted"], &answer["lines"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
 async fn an_amount_is_of_an_event_or_of_a_day() {
     let house = House::new().await;
     let good =
