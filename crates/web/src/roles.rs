@@ -126,6 +126,7 @@ endpoints! {
     ASK_NAMEPLATES: post "/v1/nameplates", READ_KEY => nameplates::ask_nameplates;
     LIST_FOLLOWERS: get "/v1/accounts/{platform}/{account}/followers", READ_KEY => follows::list_followers;
     LIST_FOLLOWING: get "/v1/accounts/{platform}/{account}/following", READ_KEY => follows::list_following;
+    GET_AMOUNTS: get "/v1/accounts/{platform}/{account}/amounts", May::Keys(&[Role::Read, Role::Auditor]) => amounts::get_amounts;
     GET_CERTIFICATE: get "/v1/accounts/{platform}/{account}/certificate", May::Keys(&[Role::Read, Role::Auditor]) => certificates::get_certificate;
     GET_CERTIFICATE_KEY: get "/v1/certificates/key", May::Anybody => certificates::get_certificate_key;
     LIST_EFFECTS: get "/v1/effects", May::Keys(&[Role::Read, Role::Operator, Role::Auditor]) => effects::list_effects;
@@ -133,6 +134,7 @@ endpoints! {
     GET_REMOVED: get "/v1/jobs/{job}/removed", May::HolderOrKeys(&[Role::Holders, Role::Operator, Role::Auditor]) => jobs::get_removed;
 
     GET_ME: get "/v1/me", May::Holder => me::get_me;
+    GET_MY_AMOUNTS: get "/v1/me/amounts", May::Holder => amounts::get_my_amounts;
     PREVIEW_ME: get "/v1/me/preview", May::Holder => me::preview_me;
     POST_ANSWER: post "/v1/me/answers", May::Holder => me::post_answer;
     PREVIEW_FILTER: post "/v1/me/filters/preview", May::Holder => me::preview_filter;

@@ -23,6 +23,7 @@ pub fn check(pack: &Pack) -> Vec<Diagnostic> {
         }
         findings.shows(rule);
         findings.metrics(rule);
+        findings.windows(rule);
     }
     findings.conflicts();
     findings.sources();
@@ -208,6 +209,29 @@ impl Findings<'_> {
         for (at, name) in near {
             let message = format!("`{name}` is a count of the platform's own, and nearly `{FOLLOWERS}`");
             self.add(Severity::Warning, at, "metric", message, "did you mean `followers`?");
+        }
+    }
+
+    /// Windows of a pack whose days are not the days of amounts.
+    fn windows(&mut self, rule: &Rule) {
+        if self.pack.offset_minutes == 0 {
+            return;
+        }
+        let tests = std::iter::once(&rule.trigger)
+            .chain(rule.phases.iter().map(|phase| &phase.when))
+            .chain(rule.exempt.iter().map(|exemption| &exemption.when));
+        let mut windows = Vec::new();
+        for test in tests {
+            test.visit(&mut |test| {
+                if matches!(test.kind, TestKind::Window(_)) {
+                    windows.push(test.at);
+                }
+            });
+        }
+        for at in windows {
+            let message = "amounts are added up by UTC day, and the pack's days start elsewhere".to_owned();
+            let next = "nothing, if some hours at both ends of the window do not matter to the source";
+            self.add(Severity::Note, at, "utc_offset", message, next);
         }
     }
 

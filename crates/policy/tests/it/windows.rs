@@ -311,3 +311,20 @@ fn a_window_that_says_nothing_sensible_is_told_what_to_write() {
         assert_eq!(told(&trigger), message, "{trigger}");
     }
 }
+
+#[test]
+fn a_pack_with_days_of_its_own_is_told_that_amounts_have_utc_days() {
+    let found = |offset: &str| -> Vec<String> {
+        let rule = "id = \"r\"\ntitle = \"R\"\nstatus = \"announced\"\nsources = [\"s\"]\nappeal = \"none\"\n\
+                    trigger = { last = \"30d\", metric = \"strikes\", at_least = 5 }\n[notice]\nkind = \"announcement\"\n";
+        let manifest = MANIFEST.replace("+00:00", offset);
+        let pack = parse(&Bundle::new([("pack.toml", manifest.as_str()), ("rules/r.toml", rule)])).unwrap();
+        policy::check(&pack)
+            .into_iter()
+            .filter(|one| one.key == "utc_offset")
+            .map(|one| one.message)
+            .collect()
+    };
+    assert_eq!(found("+00:00"), Vec::<String>::new());
+    assert_eq!(found("+08:00"), ["amounts are added up by UTC day, and the pack's days start elsewhere"]);
+}

@@ -4,17 +4,20 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Deserialize;
-use state::Command;
+use policy::Ledger;
+use serde::{Deserialize, Serialize};
 use state::commands::{AddAmounts, Amount, AmountItem};
+use state::{AccountRead, Command};
 use utoipa::ToSchema;
 
 use crate::api::accounts::{ItemResult, ItemResults};
 use crate::api::nameplates::check_items;
 use crate::app::AppState;
+use crate::auth;
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
-use crate::request;
+use crate::query::Query;
+use crate::request::{self, PathValues};
 use crate::roles;
 use crate::wire::words::{self, Account, Code, Currency, Date, EventId, Moment, Platform};
 
@@ -87,6 +90,97 @@ pub(crate) async fn post_amounts(
         request::json(StatusCode::OK, outcome.position, &ItemResults { position: outcome.position, items })
     };
     app.idempotency.once(&headers, asked, work).await
+}
+
+/// Dated amounts of one account, day by day.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Amounts)]
+pub(crate) struct Amounts {
+    /// A position that the answer includes.
+    #[schema(minimum = 0)]
+    position: u64,
+    items: Vec<LedgerDays>,
+    /// Always true: ledgers and their days are few.
+    complete: bool,
+}
+
+/// The amounts of one metric, of money those of one currency.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerDays)]
+pub(crate) struct LedgerDays {
+    metric: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    currency: Option<Currency>,
+    /// Days that have amounts, oldest first: 800 at most.
+    days: Vec<DaySum>,
+}
+
+/// What the amounts of a day come to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DaySum)]
+pub(crate) struct DaySum {
+    /// A UTC day.
+    day: Date,
+    /// Of money in the currency's smallest unit.
+    sum: i64,
+}
+
+impl Amounts {
+    fn of(read: &AccountRead, position: u64) -> Self {
+        let first = read.ledgers_from();
+        let record = read.record();
+        let days = |ledger: &Ledger| -> Vec<DaySum> {
+            let date = |day: policy::Day| Date(followers::Day(u16::try_from(day.0).unwrap_or(u16::MAX)));
+            ledger.since(first).map(|(day, sum)| DaySum { day: date(day), sum }).collect()
+        };
+        let items = record.ledgers.0.iter().map(|(name, ledger)| LedgerDays {
+            metric: name.metric.clone(),
+            currency: name.currency.map(Currency),
+            days: days(ledger),
+        });
+        Self { position, items: items.filter(|ledger| !ledger.days.is_empty()).collect(), complete: true }
+    }
+}
+
+/// The dated amounts of an account, as they are added up.
+#[utoipa::path(
+    get, path = "/v1/accounts/{platform}/{account}/amounts", tag = "accounts", operation_id = "get_amounts",
+    params(
+        ("platform" = Platform, Path, description = "The platform."),
+        ("account" = Account, Path, description = "The account."),
+    ),
+    responses((status = 200, description = "Its amounts, day by day.", body = Amounts)),
+)]
+pub(crate) async fn get_amounts(
+    State(app): State<AppState>,
+    path: PathValues,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (platform, account) =
+        request::look(&app, &path, raw.as_deref(), &headers, &roles::GET_AMOUNTS).await?;
+    let position = app.reader().applied();
+    let read = request::account(&request::platform(&app, &platform)?, &account)?;
+    request::json(StatusCode::OK, position, &Amounts::of(&read, position))
+}
+
+/// The holder's own dated amounts, as rules add them up: whoever finds one wrong can say which.
+#[utoipa::path(
+    get, path = "/v1/me/amounts", tag = "me", operation_id = "get_my_amounts",
+    responses((status = 200, description = "The holder's amounts, day by day.", body = Amounts)),
+)]
+pub(crate) async fn get_my_amounts(
+    State(app): State<AppState>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let holder = auth::holder(&app, &headers, &roles::GET_MY_AMOUNTS)?;
+    let query = Query::parse(raw.as_deref(), &[request::MIN_POSITION_QUERY])?;
+    request::await_position(&app, &headers, &query).await?;
+    let position = app.reader().applied();
+    let read = request::account(&request::platform(&app, &holder.platform)?, &holder.account)?;
+    request::json(StatusCode::OK, position, &Amounts::of(&read, position))
 }
 
 impl AmountBody {

@@ -44,6 +44,14 @@ async fn amounts_are_taken_once_and_each_item_has_its_answer() {
         results(&again),
         ["duplicate", "duplicate", "duplicate", "amount_too_old", "duplicate", "day_is_open"]
     );
+    let days = json!([
+        {"metric": "revenue", "currency": "USD", "days": [{"day": "2025-12-31", "sum": 1999}]},
+        {"metric": "sales", "days": [{"day": "2025-12-01", "sum": 40}, {"day": "2025-12-31", "sum": 1}]},
+    ]);
+    let listed = house.ok("read GET /v1/accounts/demo/ann/amounts", Value::Null).await.json();
+    assert_eq!((&listed["items"], &listed["complete"]), (&days, &json!(true)));
+    let mine = house.me("GET /v1/me/amounts", "ann", Value::Null).await.json();
+    assert_eq!(mine["items"], days);
     let account = house.ok("read GET /v1/accounts/demo/ann", Value::Null).await.json();
     assert_eq!(
         account["ledgers"],
