@@ -52,6 +52,12 @@ impl Day {
         Self::of_civil(year, month, i64::from(day).min(last))
     }
 
+    /// The day of its month, from 1.
+    pub(crate) fn of_month(self) -> u8 {
+        // A month has 31 days at most.
+        self.civil().2 as u8
+    }
+
     /// Year, month and day of the Gregorian calendar.
     fn civil(self) -> (i32, i32, i32) {
         // Counted from 0000-03-01 on, so that a leap day is the last day of its year.

@@ -59,13 +59,18 @@ impl Span {
             Self::Days(days) => today.plus(1 - i32::from(days)),
             // Months differ in length: the same day of that month, or its last one, has always ended.
             Self::Months(months) => {
-                let mut start = today.plus_months(-i32::from(months)).plus(1);
-                while self.after(start) <= today {
-                    start = start.plus(1);
-                }
-                start
+                self.first_open_from(today.plus_months(-i32::from(months)).plus(1), today)
             }
         }
+    }
+
+    /// The same for a later day, from what it was before.
+    fn first_open_from(self, before: Day, today: Day) -> Day {
+        let mut start = before;
+        while self.after(start) <= today {
+            start = start.plus(1);
+        }
+        start
     }
 
     fn words(self) -> String {
@@ -122,6 +127,10 @@ struct Sweep<'a> {
     running: [Running<'a>; SUMS_MAX],
     /// The next window to look at.
     start: Day,
+    /// The first day after it.
+    end: Day,
+    /// The day of the month on which it starts.
+    day_of_month: u8,
 }
 
 impl<'a> Sweep<'a> {
@@ -130,19 +139,33 @@ impl<'a> Sweep<'a> {
         for (running, name) in running.iter_mut().zip(&test.sums) {
             *running = Running::before(&seen.facts.ledgers, name, start);
         }
-        Self { test, running, start }
+        Self { test, running, start, end: test.window.after(start), day_of_month: start.of_month() }
     }
 
     /// The sums of the next window, of which nothing after `today` counts.
     fn next(&mut self, today: Day) -> Sums {
-        let until = self.test.window.after(self.start).min(today.plus(1));
+        let until = self.end.min(today.plus(1));
         let mut sums = [0; SUMS_MAX];
-        for (sum, running) in sums.iter_mut().zip(&mut self.running) {
+        for (sum, running) in sums.iter_mut().zip(&mut self.running).take(self.test.sums.len()) {
             running.over(self.start, until);
             *sum = running.sum();
         }
-        self.start = self.start.plus(1);
+        self.go_on();
         sums
+    }
+
+    /// To the window that starts a day later.
+    fn go_on(&mut self) {
+        self.start = self.start.plus(1);
+        self.day_of_month += 1;
+        // Every month has 28 days, so up to there the end moves on by a day as well.
+        if self.day_of_month <= 28 || matches!(self.test.window, Span::Days(_)) {
+            self.end = self.end.plus(1);
+            self.day_of_month = self.day_of_month.min(29);
+        } else {
+            self.end = self.test.window.after(self.start);
+            self.day_of_month = self.start.of_month();
+        }
     }
 
     fn last_day(&self) -> Option<Day> {
@@ -199,11 +222,12 @@ impl WindowTest {
         }
         // From here on nothing comes in, so a window holds or does not whenever it is looked at; only the range of windows
         // moves on.
-        let (first, _) = self.starts(today);
-        let mut sweep = Sweep::new(self, seen, first);
+        let mut sweep = Sweep::new(self, seen, self.starts(today).0);
         let mut latest = None;
+        let (mut first, mut last) = self.starts(today);
         loop {
-            let (first, last) = self.starts(today);
+            last = self.window.first_open_from(last, today);
+            first = self.within.map_or(last, |within| within.first_open_from(first, today).min(last));
             while sweep.start <= last {
                 let start = sweep.start;
                 if self.test.holds_over(&sweep.next(Day(i32::MAX - 1))) {
