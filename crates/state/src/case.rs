@@ -8,7 +8,7 @@ use std::sync::Arc;
 use policy::{FieldSet, Millis};
 
 use crate::effect::MoveReason;
-use crate::ids::{Code, RuleRef};
+use crate::ids::{Actor, Code, RuleRef};
 
 /// Moves kept in a case at most; older ones are dropped, and [`Case::moves_dropped`] counts them.
 pub const MOVES_MAX: usize = 32;
@@ -84,6 +84,63 @@ pub struct ConsentGiven {
     pub at: Millis,
 }
 
+/// What a second person said to an appeal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Ruling {
+    /// The rule applies: the case goes on where the appeal stayed it.
+    Upheld = 0,
+    /// It does not: the case is over.
+    Overturned = 1,
+}
+
+impl Ruling {
+    /// The machine word, as in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ruling::Upheld => "upheld",
+            Ruling::Overturned => "overturned",
+        }
+    }
+
+    /// The ruling of that name.
+    pub fn parse(text: &str) -> Option<Ruling> {
+        [Ruling::Upheld, Ruling::Overturned].into_iter().find(|ruling| ruling.as_str() == text)
+    }
+
+    pub(crate) fn from_number(number: u8) -> Option<Ruling> {
+        [Ruling::Upheld, Ruling::Overturned].get(usize::from(number)).copied()
+    }
+}
+
+/// A holder's objection to a case. While it waits for an answer nothing of the case is shown and nothing comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appealed {
+    /// Why, as a code; what the holder wrote stays with the platform.
+    pub ground: Code,
+    /// When it was logged.
+    pub at: Millis,
+    /// When the pack wants it answered.
+    pub answer_due_at: Millis,
+    /// The answer; none while it is open.
+    pub answer: Option<AppealAnswer>,
+}
+
+/// An answer to an appeal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppealAnswer {
+    /// What it is.
+    pub ruling: Ruling,
+    /// Why, as a code.
+    pub reason: Code,
+    /// On what basis, as a code: an article, a clause of the platform's terms.
+    pub legal_basis: Code,
+    /// Who gave it.
+    pub by: Actor,
+    /// When it was logged.
+    pub at: Millis,
+}
+
 /// One move of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
@@ -132,6 +189,10 @@ pub struct Case {
     pub consequences: Arc<[String]>,
     /// When the grace period is over, while [`Status::Below`].
     pub grace_until: Option<Millis>,
+    /// Appeals of this round, oldest first; only the last may be open.
+    pub appeals: Vec<Appealed>,
+    /// An appeal was granted: the same trigger opens no other round before it was seen not to hold.
+    pub spared: bool,
     /// The latest moves, oldest first, [`MOVES_MAX`] at most.
     pub moves: Vec<Move>,
     /// Earlier moves that are no longer kept.
@@ -145,6 +206,16 @@ pub struct Case {
 impl Case {
     /// Is the holder's name up for showing, as far as the case goes? Facts, holds and viewers are asked afterwards.
     pub fn is_showing(&self) -> bool {
-        matches!(self.status, Status::Shown | Status::Below) && self.refused_at.is_none()
+        matches!(self.status, Status::Shown | Status::Below) && self.refused_at.is_none() && !self.is_stayed()
+    }
+
+    /// The appeal that waits for an answer.
+    pub fn open_appeal(&self) -> Option<&Appealed> {
+        self.appeals.last().filter(|appeal| appeal.answer.is_none() && self.status.is_open())
+    }
+
+    /// Is the case stayed by an appeal?
+    pub fn is_stayed(&self) -> bool {
+        self.open_appeal().is_some()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use policy::Millis;
 
+use crate::case::Ruling;
 use crate::ids::{AccountId, Code, PlatformId, RuleRef};
 
 /// Position of the entry that caused it, and the index among the effects of that entry.
@@ -99,6 +100,37 @@ pub enum EffectKind {
         /// Why.
         reason: MoveReason,
     },
+    /// The holder appealed: nothing of the case is shown, and nothing comes of it, until it is answered.
+    Appealed {
+        /// The rule.
+        rule: RuleRef,
+        /// The round of the case.
+        round: u32,
+        /// Why, as a code.
+        ground: Code,
+        /// When the pack wants an answer.
+        answer_due_at: Millis,
+    },
+    /// An appeal was answered.
+    AppealDecided {
+        /// The rule.
+        rule: RuleRef,
+        /// The round of the case.
+        round: u32,
+        /// What the answer is.
+        ruling: Ruling,
+        /// Why, as a code.
+        reason: Code,
+    },
+    /// The holder has longer: an operator extended the notice period, or an appeal stayed it.
+    NoticeExtended {
+        /// The rule.
+        rule: RuleRef,
+        /// The round of the case.
+        round: u32,
+        /// When the period is over now.
+        due_at: Millis,
+    },
     /// A safety hold is in place; nothing is shown.
     Held {
         /// Why, as a code.
@@ -142,6 +174,9 @@ impl EffectKind {
             EffectKind::Restricted { .. } => "restricted",
             EffectKind::Lifted { .. } => "lifted",
             EffectKind::Withdrawn { .. } => "withdrawn",
+            EffectKind::Appealed { .. } => "appealed",
+            EffectKind::AppealDecided { .. } => "appeal_decided",
+            EffectKind::NoticeExtended { .. } => "notice_extended",
             EffectKind::Held { .. } => "held",
             EffectKind::Released { .. } => "released",
             EffectKind::Left => "left",
@@ -215,4 +250,12 @@ move_reasons! {
     Left = 17, "left";
     /// The identity is on record now.
     IdentityLinked = 18, "identity_linked";
+    /// The holder appealed.
+    Appealed = 19, "appealed";
+    /// An appeal was answered: the case goes on.
+    Upheld = 20, "upheld";
+    /// An appeal was answered: the case is over.
+    Overturned = 21, "overturned";
+    /// An operator gave the holder longer.
+    Extended = 22, "extended";
 }

@@ -60,7 +60,7 @@ mod some_followers;
 mod state_hash;
 
 pub use account::{AccountRecord, Counted, Dated, HoldPlaced, Identity, Seen};
-pub use case::{Case, ConsentGiven, MOVES_MAX, Move, Status};
+pub use case::{AppealAnswer, Appealed, Case, ConsentGiven, MOVES_MAX, Move, Ruling, Status};
 pub use commands::{Command, Entry, Preparation};
 pub use dead_letters::{DeadLetter, DeadLetterPage};
 pub use edge_batch::{

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use policy::{ActiveRule, Again, Below, FieldSet, Millis};
 
-use crate::case::{Case, MOVES_MAX, Move, Status};
+use crate::case::{AppealAnswer, Appealed, Case, MOVES_MAX, Move, Status};
 use crate::effect::{EffectKind, MoveReason};
 use crate::ids::RuleRef;
 
@@ -65,11 +65,18 @@ fn step(slot: &mut Option<Case>, s: &Situation<'_>, effects: &mut Vec<EffectKind
     }
     match case.status {
         Status::Left => false,
-        Status::Withdrawn => s.holds && !s.held && reopen(case, s),
+        Status::Withdrawn => {
+            // Who was right about a trigger is right until it is another one: gone once, or of another rule.
+            case.spared &= s.holds && case.terms == s.terms;
+            s.holds && !s.held && !case.spared && reopen(case, s)
+        }
         Status::Crossed if !s.holds => end(case, MoveReason::TriggerGone, s, effects),
         Status::Crossed => {
             !s.held && s.now >= case.crossed_at.plus_ms(s.rule.dwell_ms) && notice(case, s, effects)
         }
+        // An appeal stays everything but an end, and a return to what was shown before, which it hides.
+        Status::Noticed | Status::Restricted if s.holds && case.is_stayed() => false,
+        Status::Shown if s.holds && case.is_stayed() => false,
         Status::Noticed if !s.holds => end(case, MoveReason::TriggerGone, s, effects),
         Status::Noticed => {
             !s.held && case.due_at.is_some_and(|due| s.now >= due) && period_over(case, s, effects)
@@ -81,12 +88,12 @@ fn step(slot: &mut Option<Case>, s: &Situation<'_>, effects: &mut Vec<EffectKind
         Status::Shown if case.refused_at.is_some() => !s.held && restrict(case, refusal(case), s, effects),
         Status::Shown if s.holds => false,
         Status::Shown => below(case, s, effects),
+        Status::Below if case.refused_at.is_some() => end(case, MoveReason::ConsentWithdrawn, s, effects),
         Status::Below if s.holds => {
             case.grace_until = None;
             go(case, Status::Shown, MoveReason::TriggerBack, s);
             true
         }
-        Status::Below if case.refused_at.is_some() => end(case, MoveReason::ConsentWithdrawn, s, effects),
         Status::Below => {
             (!s.may_linger || case.grace_until.is_none_or(|until| s.now >= until))
                 && end(case, MoveReason::GraceOver, s, effects)
@@ -98,7 +105,7 @@ fn step(slot: &mut Option<Case>, s: &Situation<'_>, effects: &mut Vec<EffectKind
 
 /// A holder answered after the period was over: the one case in which an answer alone shows a name or restricts.
 pub(crate) fn answered(case: &mut Case, s: &Situation<'_>, effects: &mut Vec<EffectKind>) {
-    if case.status == Status::Restricted && case.terms == s.terms && s.holds && !s.held {
+    if case.status == Status::Restricted && case.terms == s.terms && s.holds && !s.held && !case.is_stayed() {
         restricted(case, s, effects);
     }
     tell(case, s.held, s.holds || s.may_linger, effects);
@@ -139,7 +146,13 @@ pub(crate) fn tell(case: &mut Case, held: bool, applies: bool, effects: &mut Vec
 }
 
 fn why_hidden(case: &Case) -> MoveReason {
-    if case.refused_at.is_some() { refusal(case) } else { case.reason }
+    if case.is_stayed() {
+        MoveReason::Appealed
+    } else if case.refused_at.is_some() {
+        refusal(case)
+    } else {
+        case.reason
+    }
 }
 
 fn refusal(case: &Case) -> MoveReason {
@@ -163,6 +176,8 @@ fn first_round(s: &Situation<'_>) -> Case {
         took_back: false,
         consequences: Arc::default(),
         grace_until: None,
+        appeals: Vec::new(),
+        spared: false,
         moves: Vec::new(),
         moves_dropped: 0,
         terms: s.terms,
@@ -184,6 +199,7 @@ fn reopen(case: &mut Case, s: &Situation<'_>) -> bool {
         forget_answers(case);
     }
     case.round += 1;
+    case.appeals.clear();
     case.crossed_at = s.now;
     case.terms = s.terms;
     case.pack_version = s.pack_version;
@@ -266,6 +282,7 @@ fn show(case: &mut Case, reason: MoveReason, s: &Situation<'_>) {
     assert!(case.noticed_at.is_some_and(|noticed| noticed <= s.now), "promise 6: shown without a notice");
     assert!(case.due_at.is_some_and(|due| due <= s.now), "promise 6: shown before the period is over");
     assert!(case.refused_at.is_none(), "promise 6: shown although the holder refused");
+    assert!(!case.is_stayed(), "promise 6: shown while an appeal is open");
     assert!(!s.rule.consent_required || case.consent.is_some(), "promise 6: shown without consent");
     assert!(case.terms == s.terms, "promise 6: shown under terms the holder was not told");
     assert!(case.status != Status::Left, "promise 6: shown although the account left");
@@ -273,12 +290,9 @@ fn show(case: &mut Case, reason: MoveReason, s: &Situation<'_>) {
 }
 
 fn restrict(case: &mut Case, reason: MoveReason, s: &Situation<'_>, effects: &mut Vec<EffectKind>) -> bool {
-    let consequences = match reason {
-        MoveReason::Refused | MoveReason::ConsentWithdrawn => &s.rule.consequences_refused,
-        _ => &s.rule.consequences_silent,
-    };
     assert!(case.due_at.is_some_and(|due| due <= s.now), "consequences before the period is over");
-    case.consequences = consequences.as_slice().into();
+    assert!(!case.is_stayed(), "consequences while an appeal is open");
+    case.consequences = consequences(reason, s.rule).into();
     go(case, Status::Restricted, reason, s);
     effects.push(EffectKind::Restricted {
         rule: case.rule.clone(),
@@ -289,16 +303,119 @@ fn restrict(case: &mut Case, reason: MoveReason, s: &Situation<'_>, effects: &mu
     true
 }
 
+fn consequences(reason: MoveReason, rule: &ActiveRule) -> &[String] {
+    match reason {
+        MoveReason::Refused | MoveReason::ConsentWithdrawn => &rule.consequences_refused,
+        _ => &rule.consequences_silent,
+    }
+}
+
 fn lift(case: &mut Case, effects: &mut Vec<EffectKind>) {
-    if case.status == Status::Restricted {
+    // An appeal has lifted them already.
+    if case.status == Status::Restricted && !case.is_stayed() {
         let consequences = std::mem::take(&mut case.consequences);
         effects.push(EffectKind::Lifted { rule: case.rule.clone(), round: case.round, consequences });
     }
 }
 
+/// A holder's appeal stays the case: what is shown is hidden at once, consequences are lifted.
+pub(crate) fn appeal(
+    case: &mut Case,
+    appeal: Appealed,
+    now: Millis,
+    position: u64,
+    effects: &mut Vec<EffectKind>,
+) {
+    assert!(!case.is_stayed(), "a case has one open appeal at a time");
+    let (ground, answer_due_at) = (appeal.ground.clone(), appeal.answer_due_at);
+    lift(case, effects);
+    case.appeals.push(appeal);
+    note(case, MoveReason::Appealed, now, position);
+    effects.push(EffectKind::Appealed { rule: case.rule.clone(), round: case.round, ground, answer_due_at });
+    tell(case, false, false, effects);
+}
+
+/// The rule applies after all: the case goes on where the appeal stayed it, with as much of its period left as then.
+pub(crate) fn uphold(
+    case: &mut Case,
+    answer: AppealAnswer,
+    s: &Situation<'_>,
+    effects: &mut Vec<EffectKind>,
+) {
+    let stayed_at = answered_appeal(case, answer, effects);
+    note(case, MoveReason::Upheld, s.now, s.position);
+    if case.status == Status::Noticed
+        && let Some(due_at) = case.due_at
+    {
+        // Time that ran before the appeal counts; time that it took to answer does not.
+        let due_at = due_at.plus_ms(s.now.0.saturating_sub(stayed_at.0));
+        case.due_at = Some(due_at);
+        effects.push(EffectKind::NoticeExtended { rule: case.rule.clone(), round: case.round, due_at });
+    }
+    // What was restricted is again, under the rule of today and not without it.
+    if case.status == Status::Restricted && s.holds && !s.held && case.terms == s.terms {
+        let reason = case.reason;
+        case.consequences = consequences(reason, s.rule).into();
+        effects.push(EffectKind::Restricted {
+            rule: case.rule.clone(),
+            round: case.round,
+            reason,
+            consequences: Arc::clone(&case.consequences),
+        });
+    }
+    tell(case, s.held, s.holds || s.may_linger, effects);
+}
+
+/// The rule does not apply: the case is over, and the same trigger opens no other.
+pub(crate) fn overturn(
+    case: &mut Case,
+    answer: AppealAnswer,
+    now: Millis,
+    position: u64,
+    effects: &mut Vec<EffectKind>,
+) {
+    answered_appeal(case, answer, effects);
+    end_for(case, Status::Withdrawn, MoveReason::Overturned, now, position, effects);
+    forget_answers(case);
+    case.spared = true;
+}
+
+fn answered_appeal(case: &mut Case, answer: AppealAnswer, effects: &mut Vec<EffectKind>) -> Millis {
+    assert!(case.is_stayed(), "an answer needs an open appeal");
+    let (ruling, reason) = (answer.ruling, answer.reason.clone());
+    effects.push(EffectKind::AppealDecided { rule: case.rule.clone(), round: case.round, ruling, reason });
+    let mut at = answer.at;
+    if let Some(appeal) = case.appeals.last_mut() {
+        at = appeal.at;
+        appeal.answer = Some(answer);
+    }
+    at
+}
+
+/// The holder has longer.
+pub(crate) fn extend(
+    case: &mut Case,
+    until: Millis,
+    now: Millis,
+    position: u64,
+    effects: &mut Vec<EffectKind>,
+) {
+    assert!(case.due_at.is_some_and(|due_at| due_at < until), "a notice period only gets longer");
+    case.due_at = Some(until);
+    note(case, MoveReason::Extended, now, position);
+    effects.push(EffectKind::NoticeExtended { rule: case.rule.clone(), round: case.round, due_at: until });
+}
+
 fn end(case: &mut Case, reason: MoveReason, s: &Situation<'_>, effects: &mut Vec<EffectKind>) -> bool {
     end_for(case, Status::Withdrawn, reason, s.now, s.position, effects);
     true
+}
+
+/// A move that leaves the case where it stands, and since when.
+fn note(case: &mut Case, reason: MoveReason, at: Millis, position: u64) {
+    let (since, standing) = (case.since, case.reason);
+    record(case, case.status, reason, at, position);
+    (case.since, case.reason) = (since, standing);
 }
 
 fn go(case: &mut Case, to: Status, reason: MoveReason, s: &Situation<'_>) {

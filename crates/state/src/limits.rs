@@ -30,6 +30,10 @@ pub struct Limits {
     pub topics_max: u32,
     /// Holds on one account at once.
     pub holds_max: u32,
+    /// Appeals in one round of a case.
+    pub appeals_max: u32,
+    /// How far ahead of now a notice period may be extended, in milliseconds.
+    pub extension_ms: i64,
     /// Days of count history kept for one account.
     pub history_rows_max: u32,
     /// From this count on an account has a count history; smaller ones have one once they have facts.
@@ -61,6 +65,8 @@ impl Default for Limits {
             ledgers_max: 32,
             topics_max: 64,
             holds_max: 16,
+            appeals_max: 3,
+            extension_ms: 365 * 24 * HOUR_MS,
             history_rows_max: 800,
             history_from: 1_000,
             purge_accounts_max: 1_000_000,

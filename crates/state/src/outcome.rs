@@ -2,7 +2,9 @@
 //!
 //! A refusal is an answer, not a failure: the entry stays in the log and replays to the same refusal.
 
-use crate::ids::{Code, HolderId, KeyId, PlatformId, RuleRef};
+use policy::Millis;
+
+use crate::ids::{Code, HolderId, KeyId, PlatformId, RuleRef, moment};
 
 /// The answer to one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,11 @@ pub enum Done {
         round: u32,
         /// Is the name shown from now on, by this answer?
         showing: bool,
+    },
+    /// The appeal is on record; nothing is shown until it is answered.
+    Appealed {
+        /// When the pack wants it answered.
+        answer_due_at: Millis,
     },
     /// The account has left.
     Left {
@@ -161,6 +168,25 @@ pub enum Refusal {
     },
     /// None of the fields the rule would show is on the holder's record.
     NoIdentityOnRecord,
+    /// The pack has no way to appeal a decision of the rule.
+    NoWayToAppeal(RuleRef),
+    /// An appeal waits for an answer.
+    AppealIsOpen,
+    /// `appeals_max` is reached.
+    TooManyAppeals,
+    /// No appeal waits for an answer.
+    NoOpenAppeal(RuleRef),
+    /// The one who answers put the rule in force or answered an appeal of the case before.
+    SameReviewer,
+    /// A period can be extended while it runs, and not otherwise.
+    NoPeriodRuns(RuleRef),
+    /// The period would not be longer, or would be longer than `extension_ms`.
+    ExtensionOutOfRange {
+        /// After this moment.
+        after: Millis,
+        /// And not after this one.
+        until: Millis,
+    },
     /// The account is linked to another holder; the platform must unlink by leaving first.
     LinkedToAnotherHolder,
     /// An identity without fields shows nothing.
@@ -213,6 +239,13 @@ impl Refusal {
             Refusal::NothingToWithdraw => "nothing_to_withdraw",
             Refusal::ConsentMustNameEachField { .. } => "consent_must_name_each_field",
             Refusal::NoIdentityOnRecord => "no_identity_on_record",
+            Refusal::NoWayToAppeal(_) => "no_way_to_appeal",
+            Refusal::AppealIsOpen => "appeal_is_open",
+            Refusal::TooManyAppeals => "too_many_appeals",
+            Refusal::NoOpenAppeal(_) => "no_open_appeal",
+            Refusal::SameReviewer => "same_reviewer",
+            Refusal::NoPeriodRuns(_) => "no_period_runs",
+            Refusal::ExtensionOutOfRange { .. } => "extension_out_of_range",
             Refusal::LinkedToAnotherHolder => "linked_to_another_holder",
             Refusal::IdentityWithoutFields => "identity_without_fields",
             Refusal::AlreadyLeft => "already_left",
@@ -271,6 +304,19 @@ impl Refusal {
             }
             Refusal::NoIdentityOnRecord => {
                 "the holder's record has none of the fields that the rule would show: verify the identity first".into()
+            }
+            Refusal::NoWayToAppeal(rule) => format!("the platform has no way to appeal under the rule `{rule}`"),
+            Refusal::AppealIsOpen => "an appeal waits for its answer: until then nothing is shown".into(),
+            Refusal::TooManyAppeals => "this case was appealed as often as it may be".into(),
+            Refusal::NoOpenAppeal(rule) => format!("no appeal under the rule `{rule}` waits for an answer"),
+            Refusal::SameReviewer => {
+                "somebody else must answer: not who put the rule in force, nor who answered before".into()
+            }
+            Refusal::NoPeriodRuns(rule) => {
+                format!("no notice period runs under the rule `{rule}` for this account")
+            }
+            Refusal::ExtensionOutOfRange { after, until } => {
+                format!("choose a moment after {} and no later than {}", moment(*after), moment(*until))
             }
             Refusal::LinkedToAnotherHolder => "the account belongs to another holder: let it leave first".into(),
             Refusal::IdentityWithoutFields => "an identity needs at least one field".into(),

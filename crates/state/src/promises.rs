@@ -130,8 +130,12 @@ fn check_case(case: &Case, record: &AccountRecord, clock: Millis) -> Result<(), 
     if case.status == Status::Restricted && case.due_at.is_none_or(|due| due > clock) {
         return Err("no consequence before the period is over");
     }
-    if case.status != Status::Restricted && !case.consequences.is_empty() {
-        return Err("consequences end with the restriction");
+    if (case.status != Status::Restricted || case.is_stayed()) && !case.consequences.is_empty() {
+        return Err("consequences end with the restriction, and an appeal stays them");
+    }
+    let earlier = case.appeals.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    if earlier.iter().any(|appeal| appeal.answer.is_none()) {
+        return Err("a case has one open appeal at a time");
     }
     if case.consent.is_some() && case.refused_at.is_some() {
         return Err("a holder says yes or no");
@@ -146,6 +150,8 @@ fn check_case(case: &Case, record: &AccountRecord, clock: Millis) -> Result<(), 
 fn check_timers(p: &Platform, no: u32, record: &AccountRecord) -> Result<(), &'static str> {
     for case in record.open_cases() {
         let waits_for = match case.status {
+            // The answer to an appeal sets another.
+            Status::Noticed if case.is_stayed() => None,
             Status::Noticed => case.due_at,
             Status::Below => case.grace_until,
             Status::Crossed | Status::Shown | Status::Restricted | Status::Withdrawn | Status::Left => None,

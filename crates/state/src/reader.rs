@@ -137,6 +137,8 @@ pub struct CaseFilter {
     pub status: Option<Status>,
     /// Only under that rule; every rule if `None`.
     pub rule: Option<RuleRef>,
+    /// Only those with an appeal that waits for an answer.
+    pub appealed: bool,
 }
 
 /// Some cases of a platform, in the order in which their accounts got a record.
@@ -402,6 +404,7 @@ impl PlatformRead {
             for case in &record.cases {
                 if filter.status.is_none_or(|status| case.status == status)
                     && filter.rule.as_ref().is_none_or(|rule| case.rule == *rule)
+                    && (!filter.appealed || case.is_stayed())
                 {
                     page.items.push((self.platform.name(slot.no), case.clone()));
                 }
@@ -745,6 +748,7 @@ pub(crate) fn case_views(pack: &PackInForce, record: &AccountRecord) -> Vec<Case
 
 fn why_not(case: &Case) -> Reason {
     match case.status {
+        _ if case.is_stayed() => Reason::Appealed,
         Status::Crossed => Reason::Dwelling,
         Status::Noticed => Reason::InNotice,
         Status::Shown | Status::Below if case.took_back => Reason::ConsentWithdrawn,

@@ -22,7 +22,7 @@ use frame::{Kind, Out};
 use pin::PinnedPlatform;
 
 use crate::account::{AccountRecord, Counted, Dated, HoldPlaced, Identity, Seen};
-use crate::case::{Case, ConsentGiven, Move, Status};
+use crate::case::{AppealAnswer, Appealed, Case, ConsentGiven, Move, Ruling, Status};
 use crate::effect::MoveReason;
 use crate::history::History;
 use crate::ids::{AccountKey, Code, HolderId, KeyId, Label, RegionName, Roles};
@@ -127,6 +127,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         ledgers_max,
         topics_max,
         holds_max,
+        appeals_max,
+        extension_ms,
         history_rows_max,
         history_from,
         purge_accounts_max,
@@ -146,6 +148,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         ledgers_max,
         topics_max,
         holds_max,
+        appeals_max,
         history_rows_max,
         history_from,
         purge_accounts_max,
@@ -154,7 +157,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
     ] {
         out.extend_from_slice(&limit.to_le_bytes());
     }
-    for limit in [horizon_ms, future_ms, undo_ms] {
+    for limit in [extension_ms, horizon_ms, future_ms, undo_ms] {
         put_i64(out, *limit);
     }
 }
@@ -494,6 +497,8 @@ fn put_case(out: &mut Vec<u8>, case: &Case, detail: Detail) {
         took_back,
         consequences,
         grace_until,
+        appeals,
+        spared,
         moves,
         moves_dropped,
         terms,
@@ -518,6 +523,8 @@ fn put_case(out: &mut Vec<u8>, case: &Case, detail: Detail) {
     out.push(u8::from(*took_back));
     put_list(out, consequences, |out, word| put_text(out, word));
     put_option(out, grace_until.as_ref(), put_millis);
+    put_list(out, appeals, put_appeal);
+    out.push(u8::from(*spared));
     out.extend_from_slice(terms);
     out.push(u8::from(*told_shown));
     if detail == Detail::WithoutPositions {
@@ -531,6 +538,38 @@ fn put_case(out: &mut Vec<u8>, case: &Case, detail: Detail) {
         out.push(one.reason as u8);
     });
     put_varint(out, u64::from(*moves_dropped));
+}
+
+fn put_appeal(out: &mut Vec<u8>, appeal: &Appealed) {
+    let Appealed { ground, at, answer_due_at, answer } = appeal;
+    put_text(out, ground.as_str());
+    put_millis(out, at);
+    put_millis(out, answer_due_at);
+    put_option(out, answer.as_ref(), |out, answer| {
+        let AppealAnswer { ruling, reason, legal_basis, by, at } = answer;
+        out.push(*ruling as u8);
+        put_text(out, reason.as_str());
+        put_text(out, legal_basis.as_str());
+        put_actor(out, by);
+        put_millis(out, at);
+    });
+}
+
+fn appeal(b: &mut Bytes<'_>) -> Option<Appealed> {
+    Some(Appealed {
+        ground: id(b, Code::new)?,
+        at: millis(b)?,
+        answer_due_at: millis(b)?,
+        answer: b.option(|b| {
+            Some(AppealAnswer {
+                ruling: Ruling::from_number(b.u8()?)?,
+                reason: id(b, Code::new)?,
+                legal_basis: id(b, Code::new)?,
+                by: actor(b)?,
+                at: millis(b)?,
+            })
+        })?,
+    })
 }
 
 fn case(b: &mut Bytes<'_>) -> Option<Case> {
@@ -554,6 +593,8 @@ fn case(b: &mut Bytes<'_>) -> Option<Case> {
         took_back: b.bool()?,
         consequences: b.list(|b| b.text().map(str::to_owned))?.into(),
         grace_until: b.option(millis)?,
+        appeals: b.list(appeal)?,
+        spared: b.bool()?,
         terms: b.array()?,
         told_shown: b.bool()?,
         moves: Vec::new(),

@@ -140,6 +140,7 @@ endpoints! {
     PREVIEW_FILTER: post "/v1/me/filters/preview", May::Holder => me::preview_filter;
     POST_FILTER: post "/v1/me/filters", May::Holder => me::post_filter;
     UNDO_FILTER: post "/v1/me/filters/{filter}/undo", May::Holder => me::undo_filter;
+    POST_APPEAL: post "/v1/me/appeals", May::Holder => me::post_appeal;
     LEAVE: post "/v1/me/leave", May::Holder => me::leave;
 
     LIST_PLATFORMS: get "/v1/admin/platforms", OFFICE => admin::platforms::list_platforms;
@@ -153,6 +154,8 @@ endpoints! {
     ACTIVATE_PACK: post "/v1/admin/packs/activate", OPERATOR => admin::packs::activate_pack;
     DEACTIVATE_PACK: delete "/v1/admin/packs/{pack}", OPERATOR => admin::packs::deactivate_pack;
     LIST_CASES: get "/v1/admin/cases", OFFICE => admin::cases::list_cases;
+    DECIDE_APPEAL: post "/v1/admin/appeals/decide", OPERATOR => admin::appeals::decide_appeal;
+    EXTEND_NOTICE: post "/v1/admin/notices/extend", OPERATOR => admin::appeals::extend_notice;
     LIST_HOLDS: get "/v1/admin/holds/{platform}/{account}", OFFICE => admin::holds::list_holds;
     PLACE_HOLD: post "/v1/admin/holds", OPERATOR => admin::holds::place_hold;
     RELEASE_HOLD: post "/v1/admin/holds/release", OPERATOR => admin::holds::release_hold;

@@ -216,6 +216,16 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
         }
         json!({ "platform": PLATFORM, "items": [item] })
     };
+    let about_a_case = |more: Value| {
+        let mut said = json!({
+            "platform": PLATFORM, "account": ACCOUNT, "pack": "weibo-2023", "rule": "legal-name", "round": 1,
+            "reason": "looked_at", "legal_basis": "terms_4",
+        });
+        if let (Some(said), Some(more)) = (said.as_object_mut(), more.as_object()) {
+            said.extend(more.clone());
+        }
+        said
+    };
     let at = "2024-01-01T00:00:00Z";
     let said = match (row.method.as_str(), row.path.as_str()) {
         ("post", "/v1/ingest") => {
@@ -235,6 +245,11 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
             json!({ "pack": "weibo-2023", "rule": "legal-name", "round": 1, "answer": "refuse" })
         }
         ("post", "/v1/me/filters" | "/v1/me/filters/preview") => json!({ "criteria": { "all": [] } }),
+        ("post", "/v1/me/appeals") => {
+            json!({ "pack": "weibo-2023", "rule": "legal-name", "round": 1, "ground": "wrong_topic" })
+        }
+        ("post", "/v1/admin/appeals/decide") => about_a_case(json!({ "ruling": "overturned" })),
+        ("post", "/v1/admin/notices/extend") => about_a_case(json!({ "until": "2030-01-01T00:00:00Z" })),
         // Another account than the token's: the holder stays.
         ("post", "/v1/me/leave") => json!({ "account": "somebody-else" }),
         ("post", "/v1/admin/platforms") => json!({ "platform": "other", "title": "Other" }),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use state::{AccountId, Code, Effect, EffectId, EffectKind, Millis, MoveReason, PlatformId, RuleRef};
+use state::{AccountId, Code, Effect, EffectId, EffectKind, Millis, MoveReason, PlatformId, RuleRef, Ruling};
 
 use super::{Cut, put_count, put_text};
 
@@ -54,6 +54,20 @@ pub(super) fn put(out: &mut Vec<u8>, effect: &Effect) {
         EffectKind::Left => out.push(9),
         EffectKind::Filtered { filter, removed, left } => put_counts(out, 10, *filter, *removed, *left),
         EffectKind::Restored { filter, restored, count } => put_counts(out, 11, *filter, *restored, *count),
+        EffectKind::Appealed { rule, round, ground, answer_due_at } => {
+            put_rule(out, 12, rule, *round);
+            put_text(out, ground.as_str());
+            out.extend_from_slice(&answer_due_at.0.to_le_bytes());
+        }
+        EffectKind::AppealDecided { rule, round, ruling, reason } => {
+            put_rule(out, 13, rule, *round);
+            put_text(out, ruling.as_str());
+            put_text(out, reason.as_str());
+        }
+        EffectKind::NoticeExtended { rule, round, due_at } => {
+            put_rule(out, 14, rule, *round);
+            out.extend_from_slice(&due_at.0.to_le_bytes());
+        }
     }
 }
 
@@ -81,6 +95,19 @@ pub(super) fn read(cut: &mut Cut<'_>) -> Option<Effect> {
         9 => EffectKind::Left,
         10 => EffectKind::Filtered { filter: cut.u64()?, removed: cut.u32()?, left: cut.u32()? },
         11 => EffectKind::Restored { filter: cut.u64()?, restored: cut.u32()?, count: cut.u32()? },
+        12 => EffectKind::Appealed {
+            rule: rule(cut)?,
+            round: cut.u32()?,
+            ground: Code::new(cut.text()?).ok()?,
+            answer_due_at: Millis(cut.i64()?),
+        },
+        13 => EffectKind::AppealDecided {
+            rule: rule(cut)?,
+            round: cut.u32()?,
+            ruling: Ruling::parse(cut.text()?)?,
+            reason: Code::new(cut.text()?).ok()?,
+        },
+        14 => EffectKind::NoticeExtended { rule: rule(cut)?, round: cut.u32()?, due_at: Millis(cut.i64()?) },
         _ => return None,
     };
     Some(Effect { id, at, platform, account, kind })
@@ -151,6 +178,9 @@ mod tests {
             EffectKind::Left,
             EffectKind::Filtered { filter: 7, removed: 8, left: 9 },
             EffectKind::Restored { filter: 10, restored: 11, count: 12 },
+            EffectKind::Appealed { rule: rule(), round: 7, ground: code(), answer_due_at: Millis(8) },
+            EffectKind::AppealDecided { rule: rule(), round: 9, ruling: Ruling::Upheld, reason: code() },
+            EffectKind::NoticeExtended { rule: rule(), round: 10, due_at: Millis(11) },
         ]
     }
 

@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 use followers::Order;
 use policy::{Class, Field, HolderKind, LedgerName, Millis, Standing};
 use state::commands::{
-    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, DeactivatePack, Filter,
-    FilterCriteria, Hold, HolderAnswer, Leave, LinkIdentity, MetricItem, Purge, Release, SetMetrics,
-    SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, DeactivatePack, DecideAppeal,
+    ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, Leave, LinkIdentity, MetricItem, Purge,
+    Release, SetMetrics, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use state::{
     AccountId, AccountRead, Actor, Code, Command, Country, EdgeBatchBuilder, EventId, HolderId, Op,
-    PlatformId, RegionName, Status,
+    PlatformId, RegionName, Ruling, Status,
 };
 
 use super::law;
@@ -63,7 +63,8 @@ impl Scene<'_> {
             380..=469 => self.facts(&account, random)?,
             470..=539 => self.metric(&account, random)?,
             540..=629 => self.identity(person, random)?,
-            630..=789 => self.answer(person, read, random)?,
+            630..=749 => self.answer(person, read, random)?,
+            750..=789 => self.appeal(person, read, random)?,
             790..=829 => self.sighting(&account, random)?,
             830..=869 => {
                 let reason = code(HOLDS[random.below(3) as usize])?;
@@ -240,6 +241,49 @@ impl Scene<'_> {
             round,
             answer,
         }))
+    }
+
+    /// An appeal, an answer to one, or a longer period.
+    fn appeal(&self, person: &Person, read: Option<&AccountRead>, random: &mut Random) -> Result<Command> {
+        let record = read.map(AccountRead::record);
+        let cases = record.as_ref().map(|record| record.cases.as_slice()).unwrap_or_default();
+        let Some(case) = cases.get(random.below(cases.len().max(1) as u64) as usize) else {
+            return self.edge(&person.id, random);
+        };
+        let platform = self.platform.clone();
+        let (account, rule, round) = (person.id.clone(), case.rule.clone(), case.round);
+        // The first of them activates the packs.
+        let by = Actor::Operator(code(["op-1", "op-2", "op-3"][random.below(3) as usize])?);
+        let (reason, legal_basis) = (code("looked_at")?, code("terms")?);
+        Ok(match random.below(10) {
+            0..=3 => Command::Appeal(Appeal { platform, account, rule, round, ground: code("wrong_topic")? }),
+            4..=7 => {
+                let ruling = if random.chance(600) { Ruling::Upheld } else { Ruling::Overturned };
+                Command::DecideAppeal(DecideAppeal {
+                    platform,
+                    account,
+                    rule,
+                    round,
+                    ruling,
+                    reason,
+                    legal_basis,
+                    by,
+                })
+            }
+            _ => {
+                let until = Millis(self.now + random.below(40 * 86_400_000).cast_signed());
+                Command::ExtendNotice(ExtendNotice {
+                    platform,
+                    account,
+                    rule,
+                    round,
+                    until,
+                    reason,
+                    legal_basis,
+                    by,
+                })
+            }
+        })
     }
 
     fn sighting(&self, account: &AccountId, random: &mut Random) -> Result<Command> {

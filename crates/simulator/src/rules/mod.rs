@@ -70,7 +70,7 @@ impl Report {
         let mut all = Seen::default();
         self.packs.values().for_each(|seen| all.add(seen));
         ensure!(
-            all.barred > 0 && all.restricted > 0 && all.lifted > 0 && all.hidden > 0,
+            all.barred > 0 && all.restricted > 0 && all.lifted > 0 && all.hidden > 0 && all.appeals > 0,
             "too little happened"
         );
         Ok(())
@@ -80,11 +80,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (pack, seen) in &self.packs {
-            let Seen { activated, notices, shown, barred, restricted, lifted, begun, hidden } = seen;
+            let Seen { activated, notices, shown, barred, restricted, lifted, begun, hidden, appeals } = seen;
             writeln!(
                 f,
                 "{pack}: {activated} times in force, {notices} notices, {begun} names begun and {hidden} ended, {restricted} consequences and {lifted} \
-                 lifted; {shown} fields seen, {barred} looks barred"
+                 lifted, {appeals} appeals answered; {shown} fields seen, {barred} looks barred"
             )?;
         }
         write!(
@@ -447,6 +447,9 @@ fn rule_of(kind: &state::EffectKind) -> Option<&RuleRef> {
         | K::Hidden { rule, .. }
         | K::Restricted { rule, .. }
         | K::Lifted { rule, .. }
+        | K::Appealed { rule, .. }
+        | K::AppealDecided { rule, .. }
+        | K::NoticeExtended { rule, .. }
         | K::Withdrawn { rule, .. } => Some(rule),
         _ => None,
     }

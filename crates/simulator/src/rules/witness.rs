@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail, ensure};
 use policy::{Again, Below, Field, HolderKind, Surface, Viewer};
-use state::{AccountId, Effect, EffectKind, MoveReason, RuleRef, ShownField};
+use state::{AccountId, Effect, EffectKind, MoveReason, RuleRef, Ruling, ShownField};
 
 use super::law::{Known, RuleLaw, ShowLaw, Stand};
 
@@ -50,6 +50,8 @@ struct Told {
     /// The first of the latest ticks in a row at which it did not.
     gone_since: Option<i64>,
     restricted: bool,
+    /// Since when an appeal waits for an answer.
+    appealed: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +80,8 @@ pub struct Seen {
     pub begun: u64,
     /// Names told to be hidden again.
     pub hidden: u64,
+    /// Appeals that were answered.
+    pub appeals: u64,
 }
 
 impl Seen {
@@ -91,6 +95,7 @@ impl Seen {
         self.lifted += other.lifted;
         self.begun += other.begun;
         self.hidden += other.hidden;
+        self.appeals += other.appeals;
     }
 }
 
@@ -208,6 +213,7 @@ impl Person {
             EffectKind::Withdrawn { rule, reason, .. } => {
                 let told = self.told.entry(rule.clone()).or_default();
                 told.over = true;
+                told.appealed = None;
                 // A rule that went, or shows something else now, is another rule.
                 if matches!(reason, MoveReason::RuleGone | MoveReason::RuleChanged) {
                     told.notice = None;
@@ -225,6 +231,29 @@ impl Person {
                 );
             }
             EffectKind::Hidden { .. } => seen.hidden += 1,
+            EffectKind::Appealed { rule, .. } => {
+                self.told.entry(rule.clone()).or_default().appealed = Some(now);
+            }
+            EffectKind::AppealDecided { rule, ruling, .. } => {
+                seen.appeals += 1;
+                let told = self.told.entry(rule.clone()).or_default();
+                let since = told.appealed.take().unwrap_or(now);
+                match (ruling, &mut told.notice) {
+                    // What time an answer took is no part of a period that was running.
+                    (Ruling::Upheld, Some(notice)) if notice.due > since => notice.due += now - since,
+                    (Ruling::Upheld, _) => {}
+                    (Ruling::Overturned, _) => {
+                        told.notice = None;
+                        told.yes = None;
+                    }
+                }
+            }
+            EffectKind::NoticeExtended { rule, due_at, .. } => {
+                if let Some(notice) = self.told.entry(rule.clone()).or_default().notice.as_mut() {
+                    ensure!(due_at.0 >= notice.due, "the period of `{rule}` got shorter");
+                    notice.due = due_at.0;
+                }
+            }
             EffectKind::Restricted { rule, .. } => {
                 seen.restricted += 1;
                 let Some(law) = world.laws.get(rule) else { bail!("`{rule}` restricts and is not in force") };
@@ -233,10 +262,13 @@ impl Person {
                     "consequences of `{rule}`, which does not hold"
                 );
                 let told = self.told.entry(rule.clone()).or_default();
+                // A case may end and go on at one tick, where the rule lets an earlier answer count.
+                told.over &= law.again == Again::NewNotice;
                 ensure!(
                     !told.over && told.notice.as_ref().is_some_and(|notice| notice.due <= now),
                     "consequences of `{rule}` before its period is over"
                 );
+                ensure!(told.appealed.is_none(), "consequences of `{rule}` while an appeal is open");
                 ensure!(!told.restricted, "consequences of `{rule}` twice");
                 told.restricted = true;
             }
@@ -255,6 +287,8 @@ impl Person {
     pub(super) fn check_consequences(&self, world: &World) -> Result<()> {
         for (rule, _) in self.told.iter().filter(|(_, told)| told.restricted) {
             ensure!(!self.left, "consequences of `{rule}` for one who left");
+            let stayed = self.told.get(rule).is_some_and(|told| told.appealed.is_some());
+            ensure!(!stayed, "consequences of `{rule}` while an appeal is open");
             let stands = world.laws.get(rule).map(|law| law.stand(&self.known, world.now));
             ensure!(stands == Some(Stand::Holds), "consequences of `{rule}` outlive it");
         }
@@ -276,6 +310,7 @@ impl Person {
         let Some(told) = self.told.get(rule) else { bail!("promise 6: `{rule}` shows without a notice") };
         let Some(notice) = &told.notice else { bail!("promise 6: `{rule}` shows without a notice") };
         ensure!(notice.due <= world.now, "promise 6: `{rule}` shows before its period is over");
+        ensure!(told.appealed.is_none(), "promise 6: `{rule}` shows while an appeal is open");
         ensure!(!told.over, "promise 6: `{rule}` shows by the notice of a case that is over");
         match stand {
             Stand::Holds => {}

@@ -3,6 +3,8 @@
 //! A no before the period is over has its consequences when it is over, never before. A no to a name that is shown
 //! hides it at once. A late yes counts from the moment it is logged: the notice was given and its time is over.
 
+use std::sync::Arc;
+
 use policy::{ActiveRule, Facts, Field, FieldSet, NoticeKind};
 
 use super::tick::situation;
@@ -11,6 +13,7 @@ use crate::case::{Case, ConsentGiven, Status};
 use crate::ids::{AccountId, Code, PlatformId, RuleRef};
 use crate::lifecycle;
 use crate::outcome::{Done, Refusal};
+use crate::packs::PackInForce;
 use crate::platform::{Context, Platform};
 
 /// Fields of the command.
@@ -48,16 +51,7 @@ impl Answer {
     pub(crate) fn apply(&self, platform: &mut Platform, ctx: &mut Context<'_>) -> Result<Done, Refusal> {
         let no = platform.present(&self.account)?;
         let packs = platform.shared.packs.load_full();
-        let found = packs.iter().find_map(|pack| {
-            let (rule, _, _) = pack.each().find(|(_, name, _)| **name == self.rule)?;
-            Some((pack, rule))
-        });
-        let Some((pack, rule)) = found else {
-            return Err(Refusal::UnknownRule(self.rule.clone()));
-        };
-        if rule.notice != NoticeKind::Personal {
-            return Err(Refusal::NotTheHoldersRule(self.rule.clone()));
-        }
+        let (pack, rule) = personal(&packs, &self.rule)?;
         let record = platform.shared.record(no);
         let nothing = || Refusal::NothingToAnswer(self.rule.clone());
         let mut case = record.case(&self.rule).ok_or_else(nothing)?.clone();
@@ -99,6 +93,22 @@ impl Answer {
         platform.mark_moved(no);
         Ok(Done::Answered { round: self.round, showing })
     }
+}
+
+/// The rule of that name with its pack, if single holders have cases under it.
+pub(super) fn personal<'a>(
+    packs: &'a [Arc<PackInForce>],
+    name: &RuleRef,
+) -> Result<(&'a PackInForce, &'a ActiveRule), Refusal> {
+    let found = packs.iter().find_map(|pack| {
+        let (rule, _, _) = pack.each().find(|(_, own, _)| *own == name)?;
+        Some((pack.as_ref(), rule))
+    });
+    let (pack, rule) = found.ok_or_else(|| Refusal::UnknownRule(name.clone()))?;
+    if rule.notice != NoticeKind::Personal {
+        return Err(Refusal::NotTheHoldersRule(name.clone()));
+    }
+    Ok((pack, rule))
 }
 
 fn consent(

@@ -39,6 +39,7 @@ impl Leave {
                 case.status = Status::Left;
                 case.consent = None;
                 case.refused_at = None;
+                case.appeals.clear();
             }
             *record = AccountRecord { left: Some(ctx.at), cases, ..AccountRecord::default() };
             record.refresh_facts();

@@ -10,8 +10,11 @@ use crate::reader::Reader;
 pub mod activate_pack;
 pub mod add_amounts;
 pub mod answer;
+pub mod appeal;
 pub mod deactivate_pack;
+pub mod decide_appeal;
 pub mod edges;
+pub mod extend_notice;
 pub mod filter;
 pub mod hold;
 pub mod issue_key;
@@ -31,7 +34,10 @@ pub mod upsert_accounts;
 pub use activate_pack::ActivatePack;
 pub use add_amounts::{AddAmounts, Amount, AmountItem};
 pub use answer::{Answer, HolderAnswer};
+pub use appeal::Appeal;
 pub use deactivate_pack::DeactivatePack;
+pub use decide_appeal::DecideAppeal;
+pub use extend_notice::ExtendNotice;
 pub use filter::{Filter, FilterCriteria};
 pub use hold::Hold;
 pub use issue_key::IssueKey;
@@ -72,6 +78,12 @@ pub enum Command {
     LinkIdentity(LinkIdentity),
     /// A holder answers a notice.
     Answer(Answer),
+    /// A holder objects to a case.
+    Appeal(Appeal),
+    /// A second person answers an appeal.
+    DecideAppeal(DecideAppeal),
+    /// An operator gives a holder longer to answer a notice.
+    ExtendNotice(ExtendNotice),
     /// Followers are removed in bulk.
     Filter(Filter),
     /// A filter is undone.
@@ -120,6 +132,9 @@ impl Command {
             Command::DeactivatePack(c) => Some(&c.platform),
             Command::LinkIdentity(c) => Some(&c.platform),
             Command::Answer(c) => Some(&c.platform),
+            Command::Appeal(c) => Some(&c.platform),
+            Command::DecideAppeal(c) => Some(&c.platform),
+            Command::ExtendNotice(c) => Some(&c.platform),
             Command::Filter(c) => Some(&c.platform),
             Command::UndoFilter(c) => Some(&c.platform),
             Command::Hold(c) => Some(&c.platform),
@@ -163,6 +178,9 @@ impl Command {
             Command::DeactivatePack(_) => "deactivate_pack",
             Command::LinkIdentity(_) => "link_identity",
             Command::Answer(_) => "answer",
+            Command::Appeal(_) => "appeal",
+            Command::DecideAppeal(_) => "decide_appeal",
+            Command::ExtendNotice(_) => "extend_notice",
             Command::Filter(_) => "filter",
             Command::UndoFilter(_) => "undo_filter",
             Command::Hold(_) => "hold",

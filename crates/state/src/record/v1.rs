@@ -10,11 +10,12 @@ use policy::{Class, Currency, Field, HolderKind, Millis, Standing};
 
 use super::RecordError;
 use super::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint};
+use crate::case::Ruling;
 use crate::commands::{
-    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Attributes, Command, DeactivatePack,
-    Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge,
-    RegisterPlatform, Release, RevokeKey, SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics,
-    UndoFilter, UpsertAccounts,
+    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, Attributes, Command,
+    DeactivatePack, DecideAppeal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave,
+    LinkIdentity, MetricItem, Purge, RegisterPlatform, Release, RevokeKey, SetMetrics, SettleDeadLetters,
+    SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use crate::edge_batch::EdgeBatch;
 use crate::ids::{
@@ -42,6 +43,9 @@ const TICK: u8 = 17;
 const PURGE: u8 = 18;
 const SETTLE_DEAD_LETTERS: u8 = 19;
 const ADD_AMOUNTS: u8 = 20;
+const APPEAL: u8 = 21;
+const DECIDE_APPEAL: u8 = 22;
+const EXTEND_NOTICE: u8 = 23;
 
 /// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
 const CRITERIA_DEPTH_MAX: u32 = 500;
@@ -208,6 +212,36 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
             out.push(u8::from(c.replay));
             put_actor(out, &c.by);
         }
+        Command::Appeal(c) => {
+            out.push(APPEAL);
+            put_text(out, c.platform.as_str());
+            put_account(out, &c.account);
+            put_rule(out, &c.rule);
+            put_varint(out, u64::from(c.round));
+            put_text(out, c.ground.as_str());
+        }
+        Command::DecideAppeal(c) => {
+            out.push(DECIDE_APPEAL);
+            put_text(out, c.platform.as_str());
+            put_account(out, &c.account);
+            put_rule(out, &c.rule);
+            put_varint(out, u64::from(c.round));
+            out.push(c.ruling as u8);
+            put_text(out, c.reason.as_str());
+            put_text(out, c.legal_basis.as_str());
+            put_actor(out, &c.by);
+        }
+        Command::ExtendNotice(c) => {
+            out.push(EXTEND_NOTICE);
+            put_text(out, c.platform.as_str());
+            put_account(out, &c.account);
+            put_rule(out, &c.rule);
+            put_varint(out, u64::from(c.round));
+            put_millis(out, &c.until);
+            put_text(out, c.reason.as_str());
+            put_text(out, c.legal_basis.as_str());
+            put_actor(out, &c.by);
+        }
         Command::Tick => out.push(TICK),
     }
 }
@@ -236,12 +270,51 @@ pub(super) fn command(record: &[u8]) -> Result<Command, RecordError> {
         PURGE => ("purge", purge(&mut bytes)),
         SETTLE_DEAD_LETTERS => ("settle_dead_letters", settle_dead_letters(&mut bytes)),
         ADD_AMOUNTS => ("add_amounts", add_amounts(&mut bytes)),
+        APPEAL => ("appeal", appeal(&mut bytes)),
+        DECIDE_APPEAL => ("decide_appeal", decide_appeal(&mut bytes)),
+        EXTEND_NOTICE => ("extend_notice", extend_notice(&mut bytes)),
         unknown => return Err(RecordError::UnknownCommand(unknown)),
     };
     match read {
         Some(command) if bytes.is_empty() => Ok(command),
         _ => Err(RecordError::Malformed { command: word }),
     }
+}
+
+fn appeal(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::Appeal(Appeal {
+        platform: platform(b)?,
+        account: account(b)?,
+        rule: rule(b)?,
+        round: b.varint_u32()?,
+        ground: id(b, Code::new)?,
+    }))
+}
+
+fn decide_appeal(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::DecideAppeal(DecideAppeal {
+        platform: platform(b)?,
+        account: account(b)?,
+        rule: rule(b)?,
+        round: b.varint_u32()?,
+        ruling: Ruling::from_number(b.u8()?)?,
+        reason: id(b, Code::new)?,
+        legal_basis: id(b, Code::new)?,
+        by: actor(b)?,
+    }))
+}
+
+fn extend_notice(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::ExtendNotice(ExtendNotice {
+        platform: platform(b)?,
+        account: account(b)?,
+        rule: rule(b)?,
+        round: b.varint_u32()?,
+        until: millis(b)?,
+        reason: id(b, Code::new)?,
+        legal_basis: id(b, Code::new)?,
+        by: actor(b)?,
+    }))
 }
 
 fn register_platform(b: &mut Bytes<'_>) -> Option<Command> {

@@ -222,12 +222,12 @@ fn a_no_to_a_rule_that_no_longer_applies_has_no_consequences() {
     );
 }
 
-/// A random history saw a case end and begin anew at one tick, although its trigger held again.
+/// A no in the grace ends the case: who crosses again is told again, even at the same tick.
 #[test]
-fn a_no_in_the_grace_counts_when_the_trigger_is_back() {
+fn a_no_in_the_grace_is_no_answer_to_the_next_notice() {
     check(
         "register
-         pack dwell=0d below=grace_5d again=resume
+         pack dwell=0d below=grace_5d
          link ann h1 legal_name
          follow ann 1 2 3
          tick
@@ -238,7 +238,7 @@ fn a_no_in_the_grace_counts_when_the_trigger_is_back() {
          tick -> ticked 1 | ann crossed 3 down at 2
          refuse ann -> answered | ann hidden consent_withdrawn
          follow ann 4
-         tick -> ticked 2 | ann crossed 3 up at 3 | ann restricted consent_withdrawn less_reach",
+         tick -> ticked 3 | ann crossed 3 up at 3 | ann withdrawn consent_withdrawn | ann notice_due 20d round 2",
     );
 }
 

@@ -12,7 +12,7 @@ use state::commands::*;
 use state::record::{RecordError, decode, encode};
 use state::{
     AccountId, Actor, Code, Country, EdgeBatchBuilder, HolderId, KeyId, Label, Op, PlatformId, RegionName,
-    Role, Roles, RuleRef,
+    Role, Roles, RuleRef, Ruling,
 };
 
 fn id(text: &str) -> AccountId {
@@ -52,6 +52,42 @@ fn samples() -> Vec<(&'static str, Command)> {
         Command::Answer(Answer { platform, account, rule, round: 300, answer })
     };
     vec![
+        (
+            "appeal",
+            Command::Appeal(Appeal {
+                platform: platform.clone(),
+                account: account.clone(),
+                rule: rule.clone(),
+                round: 2,
+                ground: code("wrong_topic"),
+            }),
+        ),
+        (
+            "decide_appeal",
+            Command::DecideAppeal(DecideAppeal {
+                platform: platform.clone(),
+                account: account.clone(),
+                rule: rule.clone(),
+                round: 2,
+                ruling: Ruling::Overturned,
+                reason: code("not_that_topic"),
+                legal_basis: code("dsa_20"),
+                by: Actor::Operator(code("op-2")),
+            }),
+        ),
+        (
+            "extend_notice",
+            Command::ExtendNotice(ExtendNotice {
+                platform: platform.clone(),
+                account: account.clone(),
+                rule: rule.clone(),
+                round: 2,
+                until: Millis(1_700_000_000_000),
+                reason: code("in_hospital"),
+                legal_basis: code("terms_4"),
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
         (
             "register_platform",
             Command::RegisterPlatform(RegisterPlatform {
@@ -297,7 +333,7 @@ fn every_record_is_pinned() {
 fn every_command_has_a_golden_record() {
     let words: std::collections::BTreeSet<&str> =
         samples().iter().map(|(_, command)| command.as_str()).collect();
-    assert_eq!(words.len(), 20);
+    assert_eq!(words.len(), 23);
 }
 
 #[test]

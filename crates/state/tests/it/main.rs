@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod appeals;
 mod cases;
 mod commands;
 mod golden;

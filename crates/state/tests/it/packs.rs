@@ -13,6 +13,7 @@ pub(crate) struct TestPack {
     pub(crate) period: String,
     pub(crate) below: String,
     pub(crate) again: String,
+    pub(crate) appeal: String,
     pub(crate) fields: Vec<String>,
     pub(crate) viewers: Vec<String>,
     pub(crate) notice: String,
@@ -30,6 +31,7 @@ impl Default for TestPack {
             period: "10d".into(),
             below: "hide_now".into(),
             again: "new_notice".into(),
+            appeal: "15d".into(),
             fields: vec!["legal_name".into()],
             viewers: vec!["verified".into()],
             notice: "personal".into(),
@@ -49,8 +51,9 @@ impl TestPack {
         let value = |text: &str| format!("\"{text}\"");
         let mut rule = String::from(
             "id = \"name\"\ntitle = \"The name\"\nstatus = \"in_force\"\nsources = [\"made-up\"]\n\
-             removal = \"1d\"\nappeal = \"none\"\n",
+             removal = \"1d\"\n",
         );
+        rule += &format!("appeal = {}\n", value(&self.appeal));
         if self.notice == "personal" {
             rule += &format!(
                 "consent = {}\ndwell = {}\nrefused = [\"less_reach\"]\nsilent = [\"less_ads\"]\nbelow = {}\nagain = {}\n",

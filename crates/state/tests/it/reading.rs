@@ -43,13 +43,13 @@ fn pages_of_cases_are_complete_and_say_so() {
     let (one_by_one, pages) = list(&everything, 1);
     assert_eq!(one_by_one, all);
     assert_eq!(pages, 4);
-    let noticed = CaseFilter { status: Some(Status::Noticed), rule: None };
+    let noticed = CaseFilter { status: Some(Status::Noticed), ..CaseFilter::default() };
     let (noticed, _) = list(&noticed, 2);
     assert_eq!(
         noticed.iter().map(|(account, _)| account.as_str()).collect::<Vec<_>>(),
         ["ann", "cat", "dan"]
     );
-    let other = CaseFilter { status: None, rule: Some("other/name".parse().unwrap()) };
+    let other = CaseFilter { rule: Some("other/name".parse().unwrap()), ..CaseFilter::default() };
     assert_eq!(list(&other, 10).0, []);
     assert_eq!(read.counts().accounts, 7);
     assert_eq!(read.counts().events_accepted, 13);

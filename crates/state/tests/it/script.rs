@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 
 use policy::{Field, HolderKind, Surface, Viewer};
 use state::commands::{
-    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Attributes, DeactivatePack, Filter,
-    FilterCriteria, Hold, HolderAnswer, IssueKey, Leave, LinkIdentity, MetricItem, Purge, RegisterPlatform,
-    Release, RevokeKey, SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter,
-    UpsertAccounts,
+    AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, Attributes, DeactivatePack,
+    DecideAppeal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave, LinkIdentity,
+    MetricItem, Purge, RegisterPlatform, Release, RevokeKey, SetMetrics, SettleDeadLetters, SightRegion,
+    Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use state::{
     AccountId, AccountKey, Actor, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectKind, Entry,
-    Limits, Machine, Millis, Op, Outcome, PlatformId, RegionName, Role, Roles, RuleRef, record,
+    Limits, Machine, Millis, Op, Outcome, PlatformId, RegionName, Role, Roles, RuleRef, Ruling, record,
 };
 
 use crate::packs::TestPack;
@@ -366,6 +366,33 @@ impl Run {
                 filter: plain[1].parse().unwrap(),
                 by: Actor::Holder,
             }),
+            "appeal" => Command::Appeal(Appeal {
+                platform,
+                account: account(),
+                rule,
+                round,
+                ground: code("wrong_topic"),
+            }),
+            "uphold" | "overturn" => Command::DecideAppeal(DecideAppeal {
+                platform,
+                account: account(),
+                rule,
+                round,
+                ruling: if verb == "uphold" { Ruling::Upheld } else { Ruling::Overturned },
+                reason: code("looked_at"),
+                legal_basis: code("article_20"),
+                by: Actor::Operator(code(options.get("by").unwrap_or(&"second"))),
+            }),
+            "extend" => Command::ExtendNotice(ExtendNotice {
+                platform,
+                account: account(),
+                rule,
+                round,
+                until: Millis(START + millis(plain[1])),
+                reason: code("abroad"),
+                legal_basis: code("terms_4"),
+                by,
+            }),
             "hold" => Command::Hold(Hold { platform, account: account(), reason: code(plain[1]), by }),
             "release" => {
                 Command::Release(Release { platform, account: account(), reason: code(plain[1]), by })
@@ -404,6 +431,7 @@ impl Run {
                 "period" => pack.period = value,
                 "below" => pack.below = value.replace('_', " ").replace("hide now", "hide_now"),
                 "again" => pack.again = value,
+                "appeal" => pack.appeal = value,
                 "fields" => pack.fields = value.split(',').map(str::to_owned).collect(),
                 "viewers" => pack.viewers = value.split(',').map(str::to_owned).collect(),
                 "notice" => pack.notice = value,
@@ -440,6 +468,7 @@ fn render(outcome: &Outcome, effects: &[Effect]) -> String {
         Ok(Done::Restored { restored, count }) => format!("restored {restored} count {count}"),
         Ok(Done::Answered { showing: true, .. }) => "answered, showing".into(),
         Ok(Done::Answered { showing: false, .. }) => "answered".into(),
+        Ok(Done::Appealed { .. }) => "applied".into(),
         Ok(Done::Left { forget: None }) => "applied".into(),
         Ok(Done::Left { forget: Some(holder) }) => format!("applied, forget {holder}"),
         Ok(Done::Purged { edges, sets, .. }) => {
@@ -462,6 +491,13 @@ fn render(outcome: &Outcome, effects: &[Effect]) -> String {
             EffectKind::NoticeDue { due_at, round, .. } => {
                 format!("notice_due {}d round {round}", (due_at.0 - START) / DAY)
             }
+            EffectKind::NoticeExtended { due_at, .. } => {
+                format!("notice_extended {}h", (due_at.0 - START) / 3_600_000)
+            }
+            EffectKind::Appealed { answer_due_at, .. } => {
+                format!("appealed {}d", (answer_due_at.0 - START) / DAY)
+            }
+            EffectKind::AppealDecided { ruling, .. } => format!("appeal_decided {}", ruling.as_str()),
             EffectKind::Hidden { reason, .. } => format!("hidden {}", reason.as_str()),
             EffectKind::Restricted { reason, consequences, .. } => {
                 format!("restricted {} {}", reason.as_str(), consequences.join(","))

@@ -7,9 +7,10 @@ use axum::response::Response;
 use policy::{Day, Ledger, LedgerName};
 use serde::{Deserialize, Serialize};
 use state::commands::{AccountFacts, Attributes, MetricItem, SetMetrics, Topics, UpsertAccounts};
-use state::{AccountRead, Command, ItemOutcome, PlatformId};
+use state::{AccountRead, Appealed, Command, ItemOutcome, PlatformId};
 use utoipa::ToSchema;
 
+use crate::api::admin::appeals::Ruling;
 use crate::api::nameplates::check_items;
 use crate::app::AppState;
 use crate::auth;
@@ -239,10 +240,53 @@ pub(crate) struct CaseView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     grace_until: Option<Moment>,
+    /// Appeals of this round, oldest first; the last may wait for its answer.
+    appeals: Vec<AppealView>,
     /// The latest moves, oldest first.
     moves: Vec<MoveView>,
     /// Earlier moves that are no longer kept.
     moves_dropped: u32,
+}
+
+/// One appeal against a case.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CaseAppeal)]
+pub(crate) struct AppealView {
+    /// Why, as a word.
+    ground: String,
+    at: Moment,
+    /// When the pack wants it answered.
+    answer_due_at: Moment,
+    /// The answer; absent while it waits for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ruling: Option<Ruling>,
+    /// Why it was answered so, as a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// On what basis, as a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    legal_basis: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    answered_at: Option<Moment>,
+}
+
+impl From<&Appealed> for AppealView {
+    fn from(appeal: &Appealed) -> Self {
+        let answer = appeal.answer.as_ref();
+        Self {
+            ground: appeal.ground.to_string(),
+            at: Moment(appeal.at),
+            answer_due_at: Moment(appeal.answer_due_at),
+            ruling: answer.map(|answer| answer.ruling.into()),
+            reason: answer.map(|answer| answer.reason.to_string()),
+            legal_basis: answer.map(|answer| answer.legal_basis.to_string()),
+            answered_at: answer.map(|answer| Moment(answer.at)),
+        }
+    }
 }
 
 /// One move of a case.
@@ -307,6 +351,7 @@ impl From<&state::Case> for CaseView {
             consented_at: case.consent.as_ref().map(|consent| Moment(consent.at)),
             refused_at: case.refused_at.map(Moment),
             grace_until: case.grace_until.map(Moment),
+            appeals: case.appeals.iter().map(AppealView::from).collect(),
             moves: moves.collect(),
             moves_dropped: case.moves_dropped,
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use state::{Effect, EffectId, EffectKind, RuleRef};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::admin::appeals::Ruling;
 use crate::app::AppState;
 use crate::auth;
 use crate::cursor;
@@ -59,7 +60,7 @@ pub(crate) struct EffectView {
     at: Moment,
     account: Account,
     /// `crossed`, `notice_due`, `shown`, `hidden`, `restricted`, `lifted`, `withdrawn`, `held`, `released`,
-    /// `left`, `filtered` or `restored`.
+    /// `left`, `filtered`, `restored`, `appealed`, `appeal_decided` or `notice_extended`.
     #[schema(pattern = "^[a-z_]+$")]
     kind: &'static str,
     /// `pack/rule`, when a rule is behind it.
@@ -74,7 +75,11 @@ pub(crate) struct EffectView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<String>,
-    /// When the notice period is over.
+    /// What was said to an appeal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ruling: Option<Ruling>,
+    /// When the notice period is over, or an answer to the appeal is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     due_at: Option<Moment>,
@@ -114,6 +119,7 @@ impl From<Effect> for EffectView {
             rule: None,
             round: None,
             reason: None,
+            ruling: None,
             due_at: None,
             consequences: Vec::new(),
             threshold: None,
@@ -152,6 +158,20 @@ impl From<Effect> for EffectView {
             }
             EffectKind::Held { reason } | EffectKind::Released { reason } => {
                 view.reason = Some(reason.to_string());
+            }
+            EffectKind::Appealed { rule, round, ground, answer_due_at } => {
+                of(rule, round);
+                view.reason = Some(ground.to_string());
+                view.due_at = Some(Moment(answer_due_at));
+            }
+            EffectKind::AppealDecided { rule, round, ruling, reason } => {
+                of(rule, round);
+                view.ruling = Some(ruling.into());
+                view.reason = Some(reason.to_string());
+            }
+            EffectKind::NoticeExtended { rule, round, due_at } => {
+                of(rule, round);
+                view.due_at = Some(Moment(due_at));
             }
             EffectKind::Left => {}
             EffectKind::Filtered { filter, removed, left } => {

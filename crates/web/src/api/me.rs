@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use state::commands::{Answer, Filter, FilterCriteria, HolderAnswer, Leave, UndoFilter};
+use state::commands::{Answer, Appeal, Filter, FilterCriteria, HolderAnswer, Leave, UndoFilter};
 use state::{AccountRead, Actor, Command, Done, RuleRef};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
@@ -26,8 +26,8 @@ use crate::query::Query;
 use crate::request::{self, PathValues};
 use crate::roles;
 use crate::wire::words::{
-    Account, Attribute, BarDays, Code, Count, Date, Field, InactiveDays, Platform, Round, Seed, Surface,
-    Viewer,
+    Account, Attribute, BarDays, Code, Count, Date, Field, InactiveDays, Moment, Platform, Round, Seed,
+    Surface, Viewer,
 };
 
 /// Accounts that a filter may name at most.
@@ -208,6 +208,67 @@ pub(crate) async fn post_answer(
         };
         let position = outcome.position;
         request::json(StatusCode::OK, position, &Answered { position, round, showing })
+    };
+    app.idempotency.once(&headers, asked, work).await
+}
+
+/// An objection to a case.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AppealBody)]
+pub(crate) struct AppealBody {
+    pack: Code,
+    rule: Code,
+    /// The round that the notice was about.
+    #[schema(inline)]
+    round: Round,
+    /// Why, as a machine word such as `wrong_topic` or `pushed_by_strangers`; the platform takes the words themselves.
+    ground: Code,
+}
+
+/// That the appeal is on record.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AppealOnRecord)]
+pub(crate) struct AppealOnRecord {
+    #[schema(minimum = 1)]
+    position: u64,
+    /// When the pack wants it answered. Until it is, nothing of the case is shown and nothing comes of it.
+    answer_due_at: Moment,
+}
+
+/// Appeals: nothing of the case is shown, and nothing comes of it, until somebody else has answered.
+#[utoipa::path(
+    post, path = "/v1/me/appeals", tag = "me", operation_id = "post_appeal",
+    request_body = AppealBody,
+    responses((status = 200, description = "On record; the case is stayed.", body = AppealOnRecord)),
+)]
+pub(crate) async fn post_appeal(
+    State(app): State<AppState>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let holder = auth::holder(&app, &headers, &roles::POST_APPEAL)?;
+    Query::parse(raw.as_deref(), &[])?;
+    let mut taken = request::take_json(&app, &headers, body).await?;
+    let body: AppealBody = taken.json(app.limits.json_bytes_max)?;
+    let command = Command::Appeal(Appeal {
+        platform: holder.platform.clone(),
+        account: holder.account.clone(),
+        rule: RuleRef { pack: body.pack.0, rule: body.rule.0 },
+        round: body.round.count(),
+        ground: body.ground.0,
+    });
+    let name = caller_name(&holder);
+    let asked = Asked { caller: name.as_bytes(), action: &[b"post_appeal"], body: &taken.bytes.clone() };
+    let work = async {
+        let (outcome, done) = request::submit(&app, command).await?;
+        let Done::Appealed { answer_due_at } = done else {
+            return Err(Problem::broken("an appeal came to something else than an appeal"));
+        };
+        let position = outcome.position;
+        let answer = AppealOnRecord { position, answer_due_at: Moment(answer_due_at) };
+        request::json(StatusCode::OK, position, &answer)
     };
     app.idempotency.once(&headers, asked, work).await
 }

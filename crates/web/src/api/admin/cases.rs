@@ -29,6 +29,8 @@ pub(crate) struct CasesQuery {
     /// Only under that rule, as `pack/rule`.
     #[param(pattern = "^[A-Za-z][A-Za-z0-9_.-]{0,63}/[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
     rule: Option<String>,
+    /// Only those with an appeal that waits for an answer.
+    appealed: Option<bool>,
     /// Where to go on: `next` of an earlier answer.
     #[param(pattern = "^[0-9]{1,18}-[0-9]{1,9}$")]
     cursor: Option<String>,
@@ -69,7 +71,7 @@ pub(crate) async fn list_cases(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let caller = auth::caller(&app, &headers)?;
-    let known = &["platform", "status", "rule", "cursor", "limit", request::MIN_POSITION_QUERY];
+    let known = &["platform", "status", "rule", "appealed", "cursor", "limit", request::MIN_POSITION_QUERY];
     let query = Query::parse(raw.as_deref(), known)?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
     caller.on(&platform, &roles::LIST_CASES)?;
@@ -78,6 +80,7 @@ pub(crate) async fn list_cases(
         let (pack, rule) = text.split_once('/')?;
         Some(RuleRef { pack: Code::parse(pack)?.0, rule: Code::parse(rule)?.0 })
     })?;
+    let appealed = query.flag("appealed")?;
     let cursor = query.parsed("cursor", cursor::MUST, cursor::read)?;
     let limit = query.number("limit", 1..=1000)?.unwrap_or(100);
     request::await_position(&app, &headers, &query).await?;
@@ -87,7 +90,7 @@ pub(crate) async fn list_cases(
     // A cursor beyond the last account finds nothing more, which is an empty and complete list.
     let after = cursor.map_or(0, |(after, _)| u32::try_from(after).unwrap_or(u32::MAX));
     let limit = usize::try_from(limit).unwrap_or(100);
-    let filter = CaseFilter { status, rule };
+    let filter = CaseFilter { status, rule, appealed };
     // A rare status on a large platform is a long walk.
     let page = request::blocking(move || read.cases(&filter, after, limit)).await?;
     let view = Page {

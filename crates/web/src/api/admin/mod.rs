@@ -1,5 +1,6 @@
-//! What operators do: platforms, keys, packs, holds, cases, ticks.
+//! What operators do: platforms, keys, packs, holds, cases, appeals, ticks.
 
+pub(crate) mod appeals;
 pub(crate) mod cases;
 pub(crate) mod dead_letters;
 pub(crate) mod holds;
