@@ -43,7 +43,7 @@ use crate::record::v1::{
 pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 4;
+const VERSION: u16 = 5;
 
 /// Accounts whose ids are in one piece.
 const IDS: usize = 1 << 16;
