@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use pipeline::Clock;
-use policy::{ActivePack, Bundle, Choices, Explanation, Facts, Millis, Origin, Pack, TestView, any_error};
+use policy::{
+    ActivePack, Bundle, Choices, Currency, Date, Day, Explanation, Facts, LedgerName, Ledgers, Millis,
+    Origin, Pack, TestView, any_error,
+};
 use serde_json::json;
 use state::commands::ActivatePack;
 use state::{Actor, Command, Done, PlatformId};
@@ -69,6 +73,15 @@ struct Explain {
     /// What kind of account it is
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
+    /// What its holder is: `person` or `organisation`
+    #[arg(long, value_name = "KIND")]
+    holder: Option<String>,
+    /// A plain number, as in `sales.365d=200` or `followers.active=5000`; repeat for more
+    #[arg(long = "metric", value_name = "NAME=N", value_parser = number)]
+    metrics: Vec<(String, i64)>,
+    /// A dated amount, as in `sales@2026-01-31=5` or `revenue/USD@2026-01-31=1999`; repeat for more
+    #[arg(long = "amount", value_name = "NAME[/CURRENCY]@DAY=N", value_parser = amount)]
+    amounts: Vec<(LedgerName, Day, i64)>,
     /// An answer to a question that no source answers
     #[arg(long = "choose", value_name = "KEY=VALUE", value_parser = choice)]
     choices: Vec<(String, String)>,
@@ -99,6 +112,27 @@ fn choice(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("give `key=value`".into()),
     }
+}
+
+fn number(text: &str) -> Result<(String, i64), String> {
+    let pair = text.split_once('=').and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)));
+    pair.filter(|(name, _)| !name.is_empty()).ok_or_else(|| "give `name=number`".into())
+}
+
+fn amount(text: &str) -> Result<(LedgerName, Day, i64), String> {
+    let parts = || {
+        let (name, rest) = text.split_once('@')?;
+        let (day, number) = rest.split_once('=')?;
+        let (metric, currency) = match name.split_once('/') {
+            Some((metric, code)) => (metric, Some(Currency::parse(code)?)),
+            None => (name, None),
+        };
+        let name = LedgerName { metric: metric.to_owned(), currency };
+        Some((name, Day::of(Date::parse(day)?.starts_at(0)), number.parse().ok()?))
+    };
+    parts().filter(|(name, _, _)| !name.metric.is_empty()).ok_or_else(|| {
+        "give `name@day=number`, with money `name/currency@day=number`, as in `revenue/USD@2026-01-31=1999`".into()
+    })
 }
 
 impl PackVerb {
@@ -209,8 +243,23 @@ impl Explain {
             None => policy::Class::Ordinary,
             Some(word) => policy::Class::parse(word).ok_or_else(|| anyhow!("there is no class `{word}`"))?,
         };
+        let holder_kind = match &self.holder {
+            None => None,
+            Some(word) => {
+                let kind = policy::HolderKind::parse(word);
+                Some(kind.ok_or_else(|| anyhow!("there is no kind of holder `{word}`"))?)
+            }
+        };
+        let mut ledgers = Ledgers::default();
+        for (name, day, number) in self.amounts {
+            let ledger = Arc::make_mut(ledgers.0.entry(name).or_default());
+            ledger.set(day, ledger.get(day).saturating_add(number));
+        }
         let facts = Facts {
             followers: self.followers,
+            metrics: self.metrics.into_iter().collect(),
+            ledgers: Arc::new(ledgers),
+            holder_kind,
             topics: self.topics.into_iter().chain(self.dominant.clone()).collect::<BTreeSet<_>>(),
             dominant: self.dominant,
             class,
@@ -316,5 +365,31 @@ impl Activate {
         }
         talk!("`{pack}` version {version} is in force on `{}`", self.platform);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_they_are_written() {
+        let (name, day, how_much) = amount("revenue/USD@2026-01-31=-1999").unwrap();
+        assert_eq!((name.metric.as_str(), name.currency), ("revenue", Currency::parse("USD")));
+        assert_eq!((day.to_string().as_str(), how_much), ("2026-01-31", -1_999));
+        assert_eq!(amount("sales@2026-01-31=5").unwrap().0.currency, None);
+        for text in [
+            "",
+            "sales",
+            "sales=5",
+            "sales@2026-02-30=5",
+            "sales/usd@2026-01-31=5",
+            "@2026-01-31=5",
+            "sales@2026-01-31=",
+        ] {
+            assert!(amount(text).is_err(), "{text}");
+        }
+        assert_eq!(number("sales.365d=200"), Ok(("sales.365d".to_owned(), 200)));
+        assert!(number("=1").is_err());
     }
 }
