@@ -63,6 +63,12 @@ fn step(slot: &mut Option<Case>, s: &Situation<'_>, effects: &mut Vec<EffectKind
         forget_answers(case);
         return true;
     }
+    if case.status == Status::Below
+        && let Below::Grace(length) = s.rule.below
+    {
+        // A newer version of the pack may hide sooner than the one under which the grace began, never later.
+        case.grace_until = case.grace_until.map(|until| until.min(case.since.plus(length)));
+    }
     match case.status {
         Status::Left => false,
         Status::Withdrawn => {

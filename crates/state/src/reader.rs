@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use followers::{AccountDay, AccountNo, Attribute, Day, FilterId};
+use policy::simulate::Population;
 use policy::{CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis, Reason, Surface, Viewer};
 
 use crate::account::AccountRecord;
@@ -429,6 +430,21 @@ impl PlatformRead {
             dead_letters: self.platform.letters.kept(),
             dead_letters_dropped: self.platform.letters.dropped(),
         }
+    }
+
+    /// Every account's facts, by number, for a simulation: 8 bytes an account, read one after the other while the writer
+    /// goes on.
+    pub fn population(&self) -> Population {
+        let accounts = self.platform.directory.len();
+        let mut population = Population::with_capacity(accounts as usize);
+        for no in 0..accounts {
+            if self.platform.slot(no).is_some() {
+                population.push(&AccountRead { platform: self.clone(), no: AccountNo(no) }.facts());
+            } else {
+                population.push_unknown(self.platform.count(no));
+            }
+        }
+        population
     }
 
     /// Events that came too late, with numbers above `after`: at most `limit` (at least one), in the order they were heard.

@@ -286,6 +286,9 @@ impl<'a> Episode<'a> {
             let shipped = self.packs[at];
             let pack = Code::new(&shipped.id)?;
             self.world.laws.retain(|rule, _| rule.pack != pack);
+            for person in &mut self.people {
+                person.rule_changed(&shipped.id);
+            }
             if let Ok(Done::Activated { .. }) = outcome.result {
                 self.report.packs.entry(shipped.id.clone()).or_default().activated += 1;
                 for (rule, law) in law::read(&shipped.pack, &choices, self.world.now)? {

@@ -164,6 +164,13 @@ impl Person {
         self.told.clear();
     }
 
+    /// A rule has another text: a grace is over by the new one when that has been at work for so long, and not before.
+    pub(super) fn rule_changed(&mut self, pack: &str) {
+        for (_, told) in self.told.iter_mut().filter(|(rule, _)| rule.pack.as_str() == pack) {
+            told.gone_since = None;
+        }
+    }
+
     /// A tick was logged: what holds now, has held since some tick.
     pub(super) fn tick(&mut self, world: &World) {
         self.told.retain(|rule, told| world.laws.contains_key(rule) || told.notice.is_some());

@@ -242,6 +242,30 @@ fn a_no_in_the_grace_is_no_answer_to_the_next_notice() {
     );
 }
 
+/// A random history saw a name stay for the grace of a version of the pack that was no longer in force.
+#[test]
+fn a_newer_version_may_end_a_grace_sooner_and_not_later() {
+    check(
+        "register
+         pack dwell=0d below=grace_9d
+         link ann h1 legal_name
+         follow ann 1 2 3
+         tick
+         consent ann legal_name
+         at 10d
+         tick
+         unfollow ann 3
+         tick -> ticked 1 | ann crossed 3 down at 2
+         pack version=2 below=grace_2d
+         at 11d
+         tick -> ticked 0
+         see ann verified -> legal_name
+         pack version=3 below=grace_20d
+         at 12d
+         tick -> ticked 1 | ann hidden grace_over | ann withdrawn grace_over",
+    );
+}
+
 /// A pack that was taken out of force and came back would have shown by the notice of its first life.
 #[test]
 fn a_rule_that_was_gone_needs_another_notice() {
