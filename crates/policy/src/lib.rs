@@ -20,6 +20,7 @@ pub mod matrix;
 mod money;
 mod pack;
 mod parse;
+pub mod simulate;
 mod time;
 mod window;
 mod words;

@@ -114,6 +114,8 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) jobs: Jobs,
     pub(crate) recounts: Recounts,
+    /// One simulation at a time.
+    pub(crate) simulating: tokio::sync::Semaphore,
 }
 
 impl std::ops::Deref for AppState {
@@ -139,6 +141,7 @@ impl AppState {
             metrics: Metrics::default(),
             jobs: Jobs::default(),
             recounts: Recounts::default(),
+            simulating: tokio::sync::Semaphore::new(1),
             regions: ArcSwap::from_pointee(regions),
             settings: ArcSwap::from_pointee(settings),
             handle,

@@ -151,6 +151,7 @@ endpoints! {
     LIST_PACKS: get "/v1/admin/packs", OFFICE => admin::packs::list_packs;
     GET_PACK: get "/v1/admin/packs/{pack}", OFFICE => admin::packs::get_pack;
     CHECK_PACK: post "/v1/admin/packs/check", OFFICE => admin::packs::check_pack;
+    SIMULATE_PACK: post "/v1/admin/packs/simulate", OFFICE => admin::simulations::simulate_pack;
     ACTIVATE_PACK: post "/v1/admin/packs/activate", OPERATOR => admin::packs::activate_pack;
     DEACTIVATE_PACK: delete "/v1/admin/packs/{pack}", OPERATOR => admin::packs::deactivate_pack;
     LIST_CASES: get "/v1/admin/cases", OFFICE => admin::cases::list_cases;

@@ -255,7 +255,9 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
         ("post", "/v1/admin/platforms") => json!({ "platform": "other", "title": "Other" }),
         ("post", "/v1/admin/keys") => json!({ "platform": PLATFORM, "roles": ["read"], "label": "another" }),
         ("post", "/v1/admin/packs/check") => json!({ "files": { "pack.toml": "id = \"none\"" } }),
-        ("post", "/v1/admin/packs/activate") => json!({ "platform": PLATFORM, "pack": "weibo-2023" }),
+        ("post", "/v1/admin/packs/activate" | "/v1/admin/packs/simulate") => {
+            json!({ "platform": PLATFORM, "pack": "weibo-2023" })
+        }
         ("post", "/v1/admin/holds" | "/v1/admin/holds/release") => {
             json!({ "platform": PLATFORM, "account": ACCOUNT, "reason": "minor" })
         }

@@ -6,6 +6,7 @@ mod findings;
 mod packs;
 mod page;
 mod promises;
+mod simulate;
 mod windows;
 
 use std::collections::BTreeMap;

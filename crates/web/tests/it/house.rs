@@ -88,7 +88,7 @@ pub(crate) fn pack() -> Bundle {
                 home = \"CN\"\nutc_offset = \"+00:00\"\n[source.made-up]\nurl = \"https://example.org\"\ndate = 2025-01-01\n\
                 grade = \"high\"\nsays = \"Nothing, it is made up.\"\n";
     let name = "id = \"name\"\ntitle = \"The name\"\nstatus = \"in_force\"\nsources = [\"made-up\"]\nremoval = \"1d\"\n\
-                appeal = \"none\"\nconsent = true\ndwell = \"0d\"\nrefused = [\"less_reach\"]\nsilent = [\"less_ads\"]\n\
+                appeal = \"15d\"\nconsent = true\ndwell = \"0d\"\nrefused = [\"less_reach\"]\nsilent = [\"less_ads\"]\n\
                 below = \"hide_now\"\nagain = \"new_notice\"\n[trigger]\nmetric = \"followers\"\nat_least = 3\n\
                 [notice]\nkind = \"personal\"\nchannels = [\"inbox\"]\nperiod = \"1d\"\n\
                 [[show]]\nid = \"legal-name\"\nfield = \"legal_name\"\ncoarse = \"full\"\nsurfaces = [\"profile\"]\n\

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod amounts;
+mod appeals;
 mod bad_input;
 mod filters;
 mod followers;

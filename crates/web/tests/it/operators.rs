@@ -46,6 +46,34 @@ async fn a_pack_is_checked_asked_about_activated_and_taken_out() {
 }
 
 #[tokio::test]
+async fn a_simulation_says_what_activation_then_does() {
+    let house = House::new().await;
+    house.follow("ann", &["1", "2", "3", "4"]).await;
+    house.follow("bob", &["1", "2"]).await;
+    let body = json!({"platform": "demo", "pack": "test-2026"});
+    let said = house.ok("auditor POST /v1/admin/packs/simulate", body.clone()).await.json();
+    let (name, region) = (&said["rules"][0], &said["rules"][1]);
+    assert_eq!(said["accounts"], 6, "{said}");
+    assert_eq!((&name["rule"], &name["begins"]), (&json!("test-2026/name"), &json!(1)), "{said}");
+    assert_eq!(name["sample_begins"], json!(["ann"]), "{said}");
+    assert_eq!(name["reach"][0], json!({"followers": 3, "accounts": 1}), "{said}");
+    assert_eq!((&region["begins"], &region["reach"]), (&json!(6), &json!([])), "{said}");
+
+    house.ok("operator POST /v1/admin/packs/activate", body.clone()).await;
+    let again = house.ok("operator POST /v1/admin/packs/simulate", body).await.json();
+    for rule in again["rules"].as_array().unwrap() {
+        assert_eq!((&rule["begins"], &rule["ends"]), (&json!(0), &json!(0)), "{again}");
+        assert_eq!(rule["before"], rule["after"], "{again}");
+    }
+    // A pack that lacks a rule ends it for everyone.
+    let mut fewer = files();
+    fewer.as_object_mut().unwrap().remove("rules/region.toml");
+    let body = json!({"platform": "demo", "files": fewer});
+    let without = house.ok("operator POST /v1/admin/packs/simulate", body).await.json();
+    assert_eq!(without["rules"][1]["ends"], 6, "{without}");
+}
+
+#[tokio::test]
 async fn files_that_are_no_pack_are_explained_not_activated() {
     let house = House::new().await;
     for files in [

@@ -12,6 +12,7 @@
 //! | `import.rs` | a CSV file through `nameplate import` |
 //! | `large.rs` | memory, snapshot and restart of a large store |
 //! | `growth.rs`, `plot.rs` | how cost grows, as rows and as a picture |
+//! | `what_if.rs` | what a pack would change |
 //! | `peers.rs` | what others do with the same events |
 //! | `store.rs`, `row.rs`, `report.rs` | a store to measure; a result; the table |
 
@@ -28,6 +29,7 @@ mod report;
 mod row;
 mod store;
 mod stream;
+mod what_if;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -118,6 +120,8 @@ pub(crate) enum Work {
     Restart,
     /// Filter, load and stream at growing sizes
     Growth,
+    /// A pack against 100 million accounts
+    WhatIf,
 }
 
 /// What a child process of a bench does.
@@ -284,7 +288,7 @@ impl Suite<'_> {
 
     /// What is measured on graphs of its own.
     fn others(&mut self) -> anyhow::Result<()> {
-        use Work::{Growth, Memory, Restart, Snapshot};
+        use Work::{Growth, Memory, Restart, Snapshot, WhatIf};
         let folder = self.folder.clone();
         if self.wants(&[Memory, Snapshot, Restart]) {
             talk!("filling a large store");
@@ -300,7 +304,8 @@ impl Suite<'_> {
             self.measure(Restart, |plan| large.restart(plan))?;
             large.remove()?;
         }
-        self.measure(Growth, |plan| growth::grow(&folder.join("growth"), plan))
+        self.measure(Growth, |plan| growth::grow(&folder.join("growth"), plan))?;
+        self.measure(WhatIf, what_if::simulate)
     }
 }
 

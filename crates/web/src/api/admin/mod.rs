@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod packs;
 pub(crate) mod platforms;
 pub(crate) mod recounts;
+pub(crate) mod simulations;
 pub(crate) mod ticks;
 
 use state::{Actor, Code};

@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use policy::{Bundle, Diagnostic, Pack};
 use serde::{Deserialize, Deserializer, Serialize};
-use state::Command;
 use state::commands::{ActivatePack, DeactivatePack};
+use state::{Command, PlatformId};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -458,6 +458,32 @@ pub(crate) async fn check_pack(
     request::json(StatusCode::OK, position, &view)
 }
 
+impl ActivateBody {
+    pub(crate) fn platform(&self) -> &PlatformId {
+        &self.platform.0
+    }
+}
+
+/// The files that the body means, and the answers it gives.
+pub(crate) fn bundle_of(
+    app: &AppState,
+    body: ActivateBody,
+) -> Result<(Bundle, BTreeMap<String, String>), Problem> {
+    let bundle = match (body.pack, body.files) {
+        (Some(pack), None) => shipped(app, &pack.0)?,
+        (None, Some(files)) => Bundle::new(files.0),
+        _ => {
+            return Err(
+                Problem::new(&problem::REFUSED, "give either `pack` or `files`").code("pack_or_files")
+            );
+        }
+    };
+    match bundle.validate() {
+        Ok(()) => Ok((bundle, body.choices.0)),
+        Err(error) => Err(Problem::new(&problem::REFUSED, error.to_string()).code("pack_does_not_parse")),
+    }
+}
+
 /// Activates a pack with the operator's choices; a former version of it is replaced.
 #[utoipa::path(
     post, path = "/v1/admin/packs/activate", tag = "admin", operation_id = "activate_pack",
@@ -472,26 +498,14 @@ pub(crate) async fn activate_pack(
 ) -> Result<Response, Problem> {
     let (caller, body, taken) =
         request::command::<ActivateBody>(&app, raw.as_deref(), &headers, body).await?;
-    let platform = body.platform.0;
+    let platform = body.platform().clone();
     caller.on(&platform, &roles::ACTIVATE_PACK)?;
     let by = super::actor(&caller)?;
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"activate_pack"], body: &taken.bytes.clone() };
     let work = async {
-        let bundle = match (body.pack, body.files) {
-            (Some(pack), None) => shipped(&app, &pack.0)?,
-            (None, Some(files)) => Bundle::new(files.0),
-            _ => {
-                return Err(
-                    Problem::new(&problem::REFUSED, "give either `pack` or `files`").code("pack_or_files")
-                );
-            }
-        };
-        if let Err(error) = bundle.validate() {
-            return Err(Problem::new(&problem::REFUSED, error.to_string()).code("pack_does_not_parse"));
-        }
-        let command =
-            ActivatePack { platform, bundle: bundle.essential().encode(), choices: body.choices.0, by };
+        let (bundle, choices) = bundle_of(&app, body)?;
+        let command = ActivatePack { platform, bundle: bundle.essential().encode(), choices, by };
         let (outcome, done) = request::submit(&app, Command::ActivatePack(command)).await?;
         let state::Done::Activated { pack, version } = done else {
             return Err(Problem::broken("an activation came to something else than one"));
