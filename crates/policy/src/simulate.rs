@@ -137,9 +137,10 @@ impl Population {
             let tallies: Vec<_> =
                 parts.into_iter().map(|part| scope.spawn(|| self.tally(&table, part))).collect();
             for tally in tallies {
-                // A part only reads tables; it cannot fail.
-                if let Ok(tally) = tally.join() {
-                    all.add(tally);
+                match tally.join() {
+                    Ok(tally) => all.add(tally),
+                    // Numbers without a part of the accounts would pass for exact ones.
+                    Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
         });
