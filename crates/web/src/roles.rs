@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accounts, admin, amounts, certificates, effects, follows, identities, ingest, jobs, me, meta, nameplates,
-    purges, sightings,
+    notices, purges, sightings,
 };
 use crate::app::AppState;
 use crate::pages;
@@ -136,6 +136,8 @@ endpoints! {
     GET_ME: get "/v1/me", May::Holder => me::get_me;
     GET_MY_AMOUNTS: get "/v1/me/amounts", May::Holder => amounts::get_my_amounts;
     PREVIEW_ME: get "/v1/me/preview", May::Holder => me::preview_me;
+    LIST_MY_NOTICES: get "/v1/me/notices", May::Holder => notices::list_my_notices;
+    GET_MY_NOTICE: get "/v1/me/notices/{pack}/{rule}/{number}", May::Holder => notices::get_my_notice;
     POST_ANSWER: post "/v1/me/answers", May::Holder => me::post_answer;
     PREVIEW_FILTER: post "/v1/me/filters/preview", May::Holder => me::preview_filter;
     POST_FILTER: post "/v1/me/filters", May::Holder => me::post_filter;

@@ -185,6 +185,8 @@ fn call(server: &Server, row: &Row, bearer: Option<&str>) -> Result<u16> {
         .replace("{filter}", "1")
         .replace("{key}", "kaaaaaaaaaaaa")
         .replace("{pack}", "weibo-2023")
+        .replace("{rule}", "legal-name")
+        .replace("{number}", "1")
         .replace("{type}", "not-found");
     ensure!(!path.contains('{'), "`{}` has a part that this piece does not know", row.path);
     let path = format!("{path}{}", query(row));

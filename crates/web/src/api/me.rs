@@ -44,7 +44,7 @@ pub(crate) struct Status {
     rules: Vec<ExplanationView>,
 }
 
-fn read(app: &AppState, holder: &HolderCaller) -> Result<AccountRead, Problem> {
+pub(crate) fn read(app: &AppState, holder: &HolderCaller) -> Result<AccountRead, Problem> {
     request::account(&request::platform(app, &holder.platform)?, &holder.account)
 }
 

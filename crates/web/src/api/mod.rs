@@ -12,5 +12,6 @@ pub(crate) mod jobs;
 pub(crate) mod me;
 pub(crate) mod meta;
 pub(crate) mod nameplates;
+pub(crate) mod notices;
 pub(crate) mod purges;
 pub(crate) mod sightings;

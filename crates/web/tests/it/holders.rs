@@ -110,3 +110,57 @@ async fn only_the_platforms_own_signature_opens_the_holders_door() {
         assert_eq!(house.send(request).await.says(), expected, "{token}");
     }
 }
+
+#[tokio::test]
+async fn the_inbox_tells_what_happened_in_every_language_and_a_consent_names_its_text() {
+    let house = House::new().await;
+    house.activate().await;
+    house.seal("ann", NAME).await;
+    house.follow("ann", &["1", "2", "3"]).await;
+    let empty = house.me("GET /v1/me/notices", "ann", Value::Null).await.json();
+    assert_eq!(empty, json!({"items": [], "complete": true, "moves_dropped": 0}));
+    house.tick().await;
+
+    let list = house.me("GET /v1/me/notices?language=vi", "ann", Value::Null).await.json();
+    let head = &list["items"][0];
+    assert_eq!((&head["kind"], &head["round"]), (&json!("notice"), &json!(1)), "{list}");
+    assert!(head["subject"].as_str().unwrap().starts_with("Quy tắc “The name”"), "{list}");
+    assert!(head["due_at"].is_string());
+    let path = format!("GET /v1/me/notices/test-2026/name/{}", head["number"]);
+    let mut versions = Vec::new();
+    for (language, says) in [
+        ("en", "With 1 follower fewer the rule would not apply."),
+        ("zh", "粉丝减少 1 人后，该规则将不再适用。"),
+        ("vi", "Nếu bớt 1 người theo dõi, quy tắc sẽ không áp dụng."),
+    ] {
+        let answer = house.me(&format!("{path}?language={language}"), "ann", Value::Null).await;
+        assert_eq!(answer.says(), "200", "{}", answer.text());
+        assert_eq!(answer.headers["content-language"], language);
+        let notice = answer.json();
+        assert_eq!(notice["sources"][0]["url"], "https://example.org");
+        assert!(notice["paragraphs"].as_array().unwrap().contains(&json!(says)), "{notice}");
+        assert!(!answer.text().contains(NAME), "a text never carries a name");
+        versions.push(notice["text_version"].as_str().unwrap().to_owned());
+    }
+    let consent = json!({"pack": "test-2026", "rule": "name", "round": 1, "answer": "consent",
+                         "fields": ["legal_name"], "text_version": versions[1]});
+    assert_eq!(house.me("POST /v1/me/answers", "ann", consent).await.says(), "200");
+    house.clock.advance_ms(86_400_000);
+    house.tick().await;
+
+    let list = house.me("GET /v1/me/notices", "ann", Value::Null).await.json();
+    let kinds: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| item["kind"].clone()).collect();
+    assert_eq!(kinds, [json!("shown"), json!("notice")], "newest first");
+    let first = house.me("GET /v1/me/notices?limit=1", "ann", Value::Null).await.json();
+    assert_eq!((&first["items"][0], &first["complete"]), (&list["items"][0], &json!(false)));
+    let next = first["next"].as_str().unwrap();
+    let rest =
+        house.me(&format!("GET /v1/me/notices?limit=1&cursor={next}"), "ann", Value::Null).await.json();
+    assert_eq!((&rest["items"][0], &rest["complete"]), (&list["items"][1], &json!(true)));
+
+    house.follow("bob", &["1"]).await;
+    let other = house.me(&path, "bob", Value::Null).await;
+    assert_eq!(other.says(), "404 unknown-thing", "nobody reads another holder's inbox");
+    let wrong = house.me(&format!("{path}?language=xx"), "ann", Value::Null).await;
+    assert_eq!(wrong.says(), "400 bad-query");
+}
