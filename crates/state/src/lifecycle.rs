@@ -224,10 +224,12 @@ pub(crate) fn forget_answers(case: &mut Case) {
 }
 
 fn notice(case: &mut Case, s: &Situation<'_>, effects: &mut Vec<EffectKind>) -> bool {
-    if case.noticed_at.is_some() {
+    if case.noticed_at.is_some() && s.rule.again == Again::Resume {
         go(case, Status::Noticed, MoveReason::Resumed, s);
         return true;
     }
+    // The rule asks for another notice since the round began.
+    forget_answers(case);
     let due_at = s.now.plus_ms(s.rule.notice_period_ms.max(0));
     case.noticed_at = Some(s.now);
     case.due_at = Some(due_at);

@@ -242,6 +242,32 @@ fn a_no_in_the_grace_is_no_answer_to_the_next_notice() {
     );
 }
 
+/// A random history saw an earlier notice count although the rule asked for another by the time the dwell was over.
+#[test]
+fn whether_an_earlier_notice_counts_is_asked_when_the_dwell_is_over() {
+    check(
+        "register
+         pack dwell=2d again=resume
+         link ann h1 legal_name
+         follow ann 1 2 3
+         tick
+         at 2d
+         tick -> ticked 1 | ann notice_due 12d round 1
+         consent ann legal_name
+         at 12d
+         tick -> ticked 1 | ann shown
+         unfollow ann 3
+         tick -> ticked 1 | ann crossed 3 down at 2 | ann hidden trigger_gone | ann withdrawn trigger_gone
+         follow ann 4
+         tick -> ticked 1 | ann crossed 3 up at 3
+         pack version=2 again=new_notice
+         at 14d
+         tick -> ticked 1 | ann notice_due 24d round 2
+         at 24d
+         tick -> ticked 1 | ann restricted silent less_ads",
+    );
+}
+
 /// A random history saw a name stay for the grace of a version of the pack that was no longer in force.
 #[test]
 fn a_newer_version_may_end_a_grace_sooner_and_not_later() {
