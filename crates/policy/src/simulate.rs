@@ -21,7 +21,7 @@ pub const BANDS: [u32; 7] = [1_000, 10_000, 100_000, 500_000, 1_000_000, 5_000_0
 /// What a number stands for that has no kind: the account is looked at by itself.
 const ALONE: u32 = u32::MAX;
 
-/// The facts of many accounts, by number from 0: 8 bytes each.
+/// The facts of many accounts, by number from 0: 8 bytes each, and whole facts for those with counts besides followers.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
     followers: Vec<u32>,
@@ -33,6 +33,8 @@ pub struct Population {
     known: BTreeMap<Kind, u32>,
     /// The kind of accounts of which nothing is known.
     unknown: Option<u32>,
+    /// Numbers that nobody has any more.
+    nobody: usize,
 }
 
 /// Everything about an account that is no count: topics, main topic, class, standing, flags.
@@ -73,12 +75,12 @@ impl Population {
 
     /// How many accounts there are.
     pub fn len(&self) -> usize {
-        self.followers.len()
+        self.followers.len() - self.nobody
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.followers.is_empty()
+        self.len() == 0
     }
 
     /// The next account, of which nothing is known but how many follow it.
@@ -90,6 +92,13 @@ impl Population {
         self.unknown = Some(kind);
         self.followers.push(followers);
         self.kind.push(kind);
+    }
+
+    /// The next number, which nobody has any more: whoever had it left, and no rule asks about them.
+    pub fn push_nobody(&mut self) {
+        self.followers.push(0);
+        self.kind.push(ALONE);
+        self.nobody += 1;
     }
 
     /// The next account with its facts.
@@ -132,7 +141,7 @@ impl Population {
     ) -> Change {
         let table: Vec<Steps> = self.kinds.iter().map(|facts| Steps::of(facts, before, after, now)).collect();
         let mut all = Tally::new(self.kinds.len());
-        let parts = parts(self.len(), threads);
+        let parts = parts(self.followers.len(), threads);
         std::thread::scope(|scope| {
             let tallies: Vec<_> =
                 parts.into_iter().map(|part| scope.spawn(|| self.tally(&table, part))).collect();

@@ -432,14 +432,19 @@ impl PlatformRead {
         }
     }
 
-    /// Every account's facts, by number, for a simulation: 8 bytes an account, read one after the other while the writer
-    /// goes on.
+    /// Every account's facts, by number, for a simulation: 8 bytes an account and whole facts for those with counts
+    /// besides followers, read one after the other while the writer goes on. Who left is nobody.
     pub fn population(&self) -> Population {
         let accounts = self.platform.directory.len();
         let mut population = Population::with_capacity(accounts as usize);
         for no in 0..accounts {
             if self.platform.slot(no).is_some() {
-                population.push(&AccountRead { platform: self.clone(), no: AccountNo(no) }.facts());
+                let account = AccountRead { platform: self.clone(), no: AccountNo(no) };
+                if account.record().left.is_some() {
+                    population.push_nobody();
+                } else {
+                    population.push(&account.facts());
+                }
             } else {
                 population.push_unknown(self.platform.count(no));
             }

@@ -65,12 +65,25 @@ async fn a_simulation_says_what_activation_then_does() {
         assert_eq!((&rule["begins"], &rule["ends"]), (&json!(0), &json!(0)), "{again}");
         assert_eq!(rule["before"], rule["after"], "{again}");
     }
+    // Who left is nobody: no rule asks about them, although their number stays taken.
+    let left = house.me("POST /v1/me/leave", "bob", json!({"account": "bob"})).await;
+    assert_eq!(left.says(), "200", "{}", left.text());
+    // A count that nobody has asked for is not known, and not 0.
+    let mut uncounted = files();
+    let rule =
+        uncounted["rules/name.toml"].as_str().unwrap().replace("\"followers\"", "\"followers.active\"");
+    uncounted["rules/name.toml"] = rule.into();
+    let two = uncounted["pack.toml"].as_str().unwrap().replace("language = 1", "language = 2");
+    uncounted["pack.toml"] = two.into();
+    let body = json!({"platform": "demo", "files": uncounted});
+    let refused = house.ask("operator POST /v1/admin/packs/simulate", body).await;
+    assert_eq!(refused.says(), "409 refused not_counted", "{}", refused.text());
     // A pack that lacks a rule ends it for everyone.
     let mut fewer = files();
     fewer.as_object_mut().unwrap().remove("rules/region.toml");
     let body = json!({"platform": "demo", "files": fewer});
     let without = house.ok("operator POST /v1/admin/packs/simulate", body).await.json();
-    assert_eq!(without["rules"][1]["ends"], 6, "{without}");
+    assert_eq!((&without["accounts"], &without["rules"][1]["ends"]), (&json!(5), &json!(5)), "{without}");
 }
 
 #[tokio::test]

@@ -152,11 +152,25 @@ pub(crate) async fn simulate_pack(
             }
             problem
         })?;
+        if let Some(count) = not_counted(&read, &pack) {
+            let detail = format!(
+                "the pack asks for `{count}`, which no pack in force has asked for: nobody knows it yet"
+            );
+            return Err(Problem::new(&problem::REFUSED, detail).code("not_counted"));
+        }
         Ok::<_, Problem>(simulated(&read, &pack, position, at))
     })
     .await??;
     drop(turn);
     request::json(StatusCode::OK, position, &view)
+}
+
+/// A count of some of the followers that the pack asks for and that is not kept yet.
+fn not_counted<'a>(read: &PlatformRead, pack: &'a ActivePack) -> Option<&'a str> {
+    let packs = read.packs();
+    let in_force = || packs.iter().flat_map(|active| active.pack.rules());
+    let kept = |count: &str| in_force().any(|rule| rule.follower_counts().contains(&count));
+    pack.rules().iter().flat_map(ActiveRule::follower_counts).find(|count| !kept(count))
 }
 
 fn simulated(read: &PlatformRead, pack: &ActivePack, position: u64, at: Millis) -> Simulation {
