@@ -104,6 +104,35 @@ fn every_operation_of_the_log_may_fail_and_then_the_power() {
     assert!(extended > 20, "too few runs kept an unacknowledged record: {extended}");
 }
 
+/// A trim that was told of a failure after a file had gone could never be done again: the file was missing.
+#[test]
+fn a_trim_that_failed_is_done_again_whatever_it_had_done() {
+    let filled = || {
+        let disk = PowerDisk::new();
+        let mut log = open(&disk);
+        fill(&mut log, 12);
+        (disk, log)
+    };
+    let (disk, mut log) = filled();
+    let count = Plan::never();
+    disk.fail(count.clone(), ErrorKind::Other);
+    log.trim_before(log.last()).unwrap();
+    let trimmed_to = log.first();
+    assert!(trimmed_to > 1 && count.acts() > 2, "nothing was trimmed");
+    for at in 0..count.acts() {
+        for when in [When::Before, When::After] {
+            let (disk, mut log) = filled();
+            let plan = Plan::fail(at, when);
+            disk.fail(plan.clone(), ErrorKind::Other);
+            assert!(log.trim_before(log.last()).is_err(), "operation {at} {when:?}");
+            assert!(plan.struck());
+            disk.fail(Plan::never(), ErrorKind::Other);
+            log.trim_before(log.last()).unwrap_or_else(|error| panic!("operation {at} {when:?}: {error}"));
+            assert_eq!(log.first(), trimmed_to, "operation {at} {when:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_reopen_answers_from_survives_the_next_power_cut() {
     // The sync of the last group failed, memory shows it, the medium lacks it: a reopen must not believe memory.

@@ -339,7 +339,12 @@ impl CommandLog for Log {
         while let [oldest, next, ..] = self.segments.as_slice()
             && next.first <= position
         {
-            self.medium.remove(&oldest.path).map_err(|e| Error::file("remove", &oldest.path, e))?;
+            match self.medium.remove(&oldest.path) {
+                Ok(()) => {}
+                // Gone already: an earlier trim was told of a failure after the file had been removed.
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::file("remove", &oldest.path, error)),
+            }
             self.segments.remove(0);
             removed = true;
         }
