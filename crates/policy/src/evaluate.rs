@@ -305,7 +305,7 @@ impl ActiveRule {
     }
 
     /// The end of the notice period of an announcement.
-    pub(crate) const fn announced_until(&self) -> Millis {
+    pub const fn announced_until(&self) -> Millis {
         Millis(self.active_from.0.saturating_add(self.notice_period_ms))
     }
 

@@ -21,6 +21,25 @@ pub const BANDS: [u32; 7] = [1_000, 10_000, 100_000, 500_000, 1_000_000, 5_000_0
 /// What a number stands for that has no kind: the account is looked at by itself.
 const ALONE: u32 = u32::MAX;
 
+/// A rule before and after a change, at one moment: phases begin. Either may be no rule at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// The rule before.
+    pub before: Option<&'a ActiveRule>,
+    /// The rule after.
+    pub after: Option<&'a ActiveRule>,
+    /// When both are asked.
+    pub at: Millis,
+    /// They show something else, or sooner or later, so that it matters where both hold.
+    pub otherwise: bool,
+}
+
+impl Turn<'_> {
+    fn concerns(&self, was: bool, is: bool) -> bool {
+        was != is || self.otherwise && is
+    }
+}
+
 /// The facts of many accounts, by number from 0: 8 bytes each, and whole facts for those with counts besides followers.
 #[derive(Clone, Debug, Default)]
 pub struct Population {
@@ -172,6 +191,22 @@ impl Population {
         change
     }
 
+    /// How many accounts at least one of these turns concerns, each counted once.
+    pub fn concerned(&self, turns: &[Turn<'_>]) -> u64 {
+        let table: Vec<Answer> = self.kinds.iter().map(|facts| Answer::concerned(facts, turns)).collect();
+        let mut concerned = 0;
+        for (count, kind) in self.followers.iter().zip(&self.kind) {
+            concerned += table.get(*kind as usize).map_or(0, |answer| u64::from(answer.at(*count)));
+        }
+        for facts in self.alone.values() {
+            let holds = |rule: Option<&ActiveRule>, at| rule.is_some_and(|rule| rule.holds(facts, at));
+            let concerns =
+                |turn: &Turn<'_>| turn.concerns(holds(turn.before, turn.at), holds(turn.after, turn.at));
+            concerned += u64::from(turns.iter().any(concerns));
+        }
+        concerned
+    }
+
     fn tally(&self, table: &[Steps], part: Range<usize>) -> Tally {
         let mut tally = Tally::new(table.len());
         let first = part.start as u32;
@@ -248,6 +283,34 @@ impl Answer {
         let zero = Facts { followers: 0, ..facts.clone() };
         let turns = rule.flips(&zero, now).into_iter().filter_map(|level| u32::try_from(level).ok());
         Self { at_zero: rule.holds(&zero, now), turns: turns.collect() }
+    }
+
+    /// Whether one of the turns concerns the kind of account, over follower counts.
+    fn concerned(facts: &Facts, turns: &[Turn<'_>]) -> Self {
+        let both =
+            |turn: &Turn<'_>| (Self::of(facts, turn.before, turn.at), Self::of(facts, turn.after, turn.at));
+        let answers: Vec<_> = turns.iter().map(|turn| (turn, both(turn))).collect();
+        let mut counts: Vec<u32> = answers
+            .iter()
+            .flat_map(|(_, (before, after))| before.turns.iter().chain(&after.turns))
+            .copied()
+            .collect();
+        counts.sort_unstable();
+        counts.dedup();
+        let concerned = |followers: u32| {
+            let one = |(turn, (before, after)): &(&Turn<'_>, (Self, Self))| {
+                turn.concerns(before.at(followers), after.at(followers))
+            };
+            answers.iter().any(one)
+        };
+        let at_zero = concerned(0);
+        let mut last = at_zero;
+        counts.retain(|count| {
+            let turned = concerned(*count) != last;
+            last ^= turned;
+            turned
+        });
+        Self { at_zero, turns: counts }
     }
 
     fn at(&self, followers: u32) -> bool {

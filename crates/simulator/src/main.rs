@@ -53,6 +53,15 @@ enum Scenario {
         #[arg(long, default_value_t = 1_000_000)]
         steps: u64,
     },
+    /// Acts of staff by chance, each lived through with and without it: none changes more accounts than it may.
+    Radius {
+        /// Where the random numbers start.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Acts of staff, each checked.
+        #[arg(long, default_value_t = 2_000)]
+        acts: u64,
+    },
     /// A long run on a steady population; every outcome is compared.
     Exactness {
         /// Where the random numbers start.
@@ -108,6 +117,20 @@ fn main() -> anyhow::Result<()> {
             })?;
             report.check()?;
             println!("{report}");
+            Ok(())
+        }
+        Scenario::Radius { seed, acts } => {
+            let started = Instant::now();
+            let tenth = (acts / 10).max(1);
+            let mut told = 0;
+            let report = rules::radius::run(seed, acts, &mut |done| {
+                if done / tenth > told {
+                    told = done / tenth;
+                    println!("seed {seed}: {done} acts, {} s", started.elapsed().as_secs());
+                }
+            })?;
+            println!("{report}");
+            report.check()?;
             Ok(())
         }
         Scenario::Soak { seed, minutes, data } => {

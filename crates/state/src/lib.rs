@@ -52,6 +52,8 @@ mod packs;
 mod platform;
 mod prepared;
 mod promises;
+mod proposals;
+mod reach;
 mod reader;
 pub mod record;
 mod registers;
@@ -76,6 +78,7 @@ pub use limits::{AMOUNT_MAX, Limits};
 pub use machine::{Broken, LoadError, Machine};
 pub use outcome::{Done, ItemOutcome, Outcome, Refusal};
 pub use packs::PackInForce;
+pub use proposals::{BLAST_RADIUS, CONFIRMATIONS, Change, Proposal, Proposals};
 pub use reader::{
     AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FilteredOut, FollowerPage, FollowersAt,
     Nameplate, PlatformRead, Reader, Recounted, ShownField, WithheldField,

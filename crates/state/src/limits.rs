@@ -20,6 +20,8 @@ pub struct Limits {
     pub keys_max: u32,
     /// Packs active at once on one platform.
     pub packs_max: u32,
+    /// Changes that wait for two people at once on one platform.
+    pub proposals_max: u32,
     /// Items in one command (facts, metrics, sightings).
     pub items_max: u32,
     /// Metrics of one account.
@@ -60,6 +62,7 @@ impl Default for Limits {
             accounts_max: u32::MAX - 1,
             keys_max: 1_000,
             packs_max: 32,
+            proposals_max: 16,
             items_max: 100_000,
             metrics_max: 32,
             ledgers_max: 32,

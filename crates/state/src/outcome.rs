@@ -38,6 +38,13 @@ pub enum Done {
         /// Its version.
         version: u32,
     },
+    /// The change waits for two others.
+    Proposed {
+        /// Its number.
+        number: u32,
+        /// The number they confirm: accounts it concerns, or the new bound.
+        accounts: u64,
+    },
     /// Followers were removed.
     Filtered {
         /// How many.
@@ -187,6 +194,31 @@ pub enum Refusal {
         /// And not after this one.
         until: Millis,
     },
+    /// The change concerns more accounts than one person may change, or than two people confirmed.
+    ChangeTooLarge {
+        /// Accounts it concerns.
+        accounts: u64,
+        /// How many it may concern.
+        allowed: u64,
+    },
+    /// `proposals_max` is reached.
+    TooManyProposals,
+    /// No proposal with that number waits.
+    UnknownProposal(u32),
+    /// The proposal's time came and it could not be done as it was confirmed.
+    ProposalLapsed(u32),
+    /// Who proposed it or confirmed it before cannot be the next to confirm.
+    SomebodyElseMustConfirm,
+    /// The number is not the proposal's.
+    NotTheNumber {
+        /// This one is.
+        accounts: u64,
+    },
+    /// One person can lower the bound, and not raise it.
+    WiderTakesTwo {
+        /// The bound as it is.
+        accounts: u32,
+    },
     /// The account is linked to another holder; the platform must unlink by leaving first.
     LinkedToAnotherHolder,
     /// An identity without fields shows nothing.
@@ -246,6 +278,13 @@ impl Refusal {
             Refusal::SameReviewer => "same_reviewer",
             Refusal::NoPeriodRuns(_) => "no_period_runs",
             Refusal::ExtensionOutOfRange { .. } => "extension_out_of_range",
+            Refusal::ChangeTooLarge { .. } => "change_too_large",
+            Refusal::TooManyProposals => "too_many_proposals",
+            Refusal::UnknownProposal(_) => "unknown_proposal",
+            Refusal::ProposalLapsed(_) => "proposal_lapsed",
+            Refusal::SomebodyElseMustConfirm => "somebody_else_must_confirm",
+            Refusal::NotTheNumber { .. } => "not_the_number",
+            Refusal::WiderTakesTwo { .. } => "wider_takes_two",
             Refusal::LinkedToAnotherHolder => "linked_to_another_holder",
             Refusal::IdentityWithoutFields => "identity_without_fields",
             Refusal::AlreadyLeft => "already_left",
@@ -318,6 +357,25 @@ impl Refusal {
             Refusal::ExtensionOutOfRange { after, until } => {
                 format!("choose a moment after {} and no later than {}", moment(*after), moment(*until))
             }
+            Refusal::ChangeTooLarge { accounts, allowed } => format!(
+                "it would change what is shown of {accounts} accounts, and {allowed} are allowed: propose it, and have two \
+                 others confirm the number"
+            ),
+            Refusal::TooManyProposals => "as many changes as may be are proposed: decide one first".into(),
+            Refusal::UnknownProposal(number) => format!("no proposal {number} waits on this platform"),
+            Refusal::ProposalLapsed(number) => {
+                format!("proposal {number} could not be done when its time came: take it back and propose it again")
+            }
+            Refusal::SomebodyElseMustConfirm => {
+                "somebody else must confirm it: not who proposed it, and nobody twice".into()
+            }
+            Refusal::NotTheNumber { accounts } => {
+                format!("the number to confirm is {accounts}: look at what the proposal changes first")
+            }
+            Refusal::WiderTakesTwo { accounts } => format!(
+                "one person may change what is shown of {accounts} accounts: propose a wider bound, and have two others \
+                 confirm it"
+            ),
             Refusal::LinkedToAnotherHolder => "the account belongs to another holder: let it leave first".into(),
             Refusal::IdentityWithoutFields => "an identity needs at least one field".into(),
             Refusal::AlreadyLeft => "the account has left".into(),

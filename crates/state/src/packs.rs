@@ -8,6 +8,9 @@ use policy::{ActivePack, ActiveRule, Bundle, Choices, FOLLOWERS, Facts, Millis, 
 
 use crate::ids::{Actor, Code, RuleRef};
 use crate::outcome::Refusal;
+use crate::platform::Platform;
+use crate::reach;
+use crate::reader::population;
 
 /// A pack in force on a platform.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl PackInForce {
 }
 
 /// What the holder agrees to or is told: the fields, how coarsely, where and to whom, and whether consent is asked.
-fn terms_of(rule: &ActiveRule) -> [u8; 32] {
+pub(crate) fn terms_of(rule: &ActiveRule) -> [u8; 32] {
     let mut hash = blake3::Hasher::new();
     let mut put = |text: &str| {
         hash.update(&(text.len() as u64).to_le_bytes());
@@ -96,6 +99,38 @@ fn terms_of(rule: &ActiveRule) -> [u8; 32] {
         }
     }
     *hash.finalize().as_bytes()
+}
+
+/// The packs in force after a change, and the pack that changes.
+#[derive(Debug)]
+pub(crate) struct PacksChange {
+    pub(crate) packs: Vec<Arc<PackInForce>>,
+    pub(crate) before: Option<Arc<PackInForce>>,
+    pub(crate) after: Option<Arc<PackInForce>>,
+}
+
+impl PacksChange {
+    /// How many accounts it concerns.
+    pub(crate) fn reach(&self, platform: &Platform, now: Millis) -> u64 {
+        let shared = &platform.shared;
+        let (before, after) = (self.before.as_deref(), self.after.as_deref());
+        let (before, after) = (before.map(|pack| &pack.pack), after.map(|pack| &pack.pack));
+        reach::of(shared, &population(shared, now), before, after, now)
+    }
+
+    /// Makes it, if it concerns no more accounts than `allowed`.
+    pub(crate) fn make(self, allowed: u64, platform: &mut Platform, now: Millis) -> Result<(), Refusal> {
+        // Few accounts need no counting: everyone is twice in it at most, as one who lingers too.
+        if u64::from(platform.shared.directory.len()).saturating_mul(2) > allowed {
+            let accounts = self.reach(platform, now);
+            if accounts > allowed {
+                return Err(Refusal::ChangeTooLarge { accounts, allowed });
+            }
+        }
+        platform.shared.packs.store(Arc::new(self.packs));
+        platform.rules_changed(now);
+        Ok(())
+    }
 }
 
 /// Which followers a count is about.

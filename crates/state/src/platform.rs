@@ -24,6 +24,7 @@ use crate::ledger_timers::LedgerTimers;
 use crate::limits::Limits;
 use crate::outcome::{ItemOutcome, Refusal};
 use crate::packs::{Levels, PackInForce};
+use crate::proposals::Proposals;
 use crate::reader::case_views;
 use crate::registers::Registers;
 use crate::snapshot::Laid;
@@ -40,6 +41,7 @@ pub(crate) struct PlatformShared {
     pub(crate) slot_of: Column,
     pub(crate) slots: boxcar::Vec<Slot>,
     pub(crate) packs: ArcSwap<Vec<Arc<PackInForce>>>,
+    pub(crate) proposals: ArcSwap<Proposals>,
     pub(crate) tallies: Tallies,
     pub(crate) letters: DeadLetters,
     pub(crate) nothing_known: Arc<AccountRecord>,
@@ -84,6 +86,20 @@ impl PlatformShared {
 
     pub(crate) fn count(&self, no: u32) -> u32 {
         self.followers.count(AccountNo(no))
+    }
+
+    /// The facts of an account as these packs see them, with the count of the moment.
+    pub(crate) fn facts(
+        &self,
+        no: u32,
+        packs: &[Arc<PackInForce>],
+        record: &AccountRecord,
+        now: Millis,
+    ) -> Facts {
+        let mut facts = record.facts.as_ref().clone();
+        facts.followers = u64::from(self.count(no));
+        facts.name_shown = name_shown(packs, &facts, record, now);
+        facts
     }
 }
 
@@ -158,6 +174,7 @@ impl Platform {
             slot_of: Column::default(),
             slots: boxcar::Vec::new(),
             packs: ArcSwap::from_pointee(Vec::new()),
+            proposals: ArcSwap::default(),
             tallies: Tallies::default(),
             letters: DeadLetters::default(),
             nothing_known: Arc::new(nothing_known),
@@ -275,11 +292,7 @@ impl Platform {
 
     /// The facts of an account as a pack sees them now.
     pub(crate) fn facts(&self, no: u32, record: &AccountRecord, now: Millis) -> Facts {
-        let mut facts = record.facts.as_ref().clone();
-        facts.followers = u64::from(self.shared.count(no));
-        let packs = self.shared.packs.load();
-        facts.name_shown = name_shown(&packs, &facts, record, now);
-        facts
+        self.shared.facts(no, &self.shared.packs.load(), record, now)
     }
 
     pub(crate) fn effect(&self, no: u32, kind: EffectKind, ctx: &mut Context<'_>) {
@@ -291,6 +304,10 @@ impl Platform {
             kind,
         });
         ctx.effect_index += 1;
+    }
+
+    pub(crate) fn set_proposals(&self, proposals: Proposals) {
+        self.shared.proposals.store(Arc::new(proposals));
     }
 
     /// The packs or the time changed: thresholds are new, and the next tick looks at everyone they concern.

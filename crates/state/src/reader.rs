@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use followers::{AccountDay, AccountNo, Attribute, Day, FilterId};
 use policy::simulate::Population;
-use policy::{CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis, Reason, Surface, Viewer};
+use policy::{
+    ActivePack, CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis, Reason, Surface, Viewer,
+};
 
 use crate::account::AccountRecord;
 use crate::case::{Case, Status};
@@ -22,7 +24,9 @@ use crate::history::HistoryRow;
 use crate::ids::{AccountId, AccountKey, KeyId, Label, PlatformId, Roles, RuleRef};
 use crate::outcome::Refusal;
 use crate::packs::{Kind, PackInForce};
-use crate::platform::{PlatformShared, name_shown};
+use crate::platform::PlatformShared;
+use crate::proposals::Proposals;
+use crate::reach;
 
 /// What the writer shows to every reader.
 #[derive(Debug, Default)]
@@ -346,6 +350,10 @@ pub struct PlatformRead {
 }
 
 impl PlatformRead {
+    fn clock(&self) -> Millis {
+        Millis(self.shared.clock.load(Ordering::Acquire))
+    }
+
     /// Its id.
     pub fn id(&self) -> &PlatformId {
         &self.platform.id
@@ -435,21 +443,20 @@ impl PlatformRead {
     /// Every account's facts, by number, for a simulation: 8 bytes an account and whole facts for those with counts
     /// besides followers, read one after the other while the writer goes on. Who left is nobody.
     pub fn population(&self) -> Population {
-        let accounts = self.platform.directory.len();
-        let mut population = Population::with_capacity(accounts as usize);
-        for no in 0..accounts {
-            if self.platform.slot(no).is_some() {
-                let account = AccountRead { platform: self.clone(), no: AccountNo(no) };
-                if account.record().left.is_some() {
-                    population.push_nobody();
-                } else {
-                    population.push(&account.facts());
-                }
-            } else {
-                population.push_unknown(self.platform.count(no));
-            }
-        }
-        population
+        population(&self.platform, self.clock())
+    }
+
+    /// How many accounts it concerns if this pack is put in force now: those whose nameplate it may change, now or when a
+    /// phase begins.
+    pub fn reach(&self, population: &Population, pack: &ActivePack, now: Millis) -> u64 {
+        let packs = self.packs();
+        let before = packs.iter().find(|active| active.pack.id() == pack.id()).map(|active| &active.pack);
+        reach::of(&self.platform, population, before, Some(pack), now)
+    }
+
+    /// Changes that wait for two people, and how many accounts one person may change alone.
+    pub fn proposals(&self) -> Arc<Proposals> {
+        self.platform.proposals.load_full()
     }
 
     /// Events that came too late, with numbers above `after`: at most `limit` (at least one), in the order they were heard.
@@ -554,10 +561,7 @@ impl AccountRead {
     }
 
     fn facts_of(&self, record: &AccountRecord, packs: &[Arc<PackInForce>]) -> Facts {
-        let mut facts = record.facts.as_ref().clone();
-        facts.followers = u64::from(self.count());
-        facts.name_shown = name_shown(packs, &facts, record, self.clock());
-        facts
+        self.shared().facts(self.no.0, packs, record, self.clock())
     }
 
     /// The first day that its ledgers keep: earlier ones may still be there, and no rule sees them.
@@ -780,4 +784,24 @@ fn why_not(case: &Case) -> Reason {
         Status::Withdrawn => Reason::CaseEnded,
         Status::Left => Reason::Left,
     }
+}
+
+/// Every account's facts, by number, as they are at `now`. Who left is nobody.
+pub(crate) fn population(platform: &PlatformShared, now: Millis) -> Population {
+    let accounts = platform.directory.len();
+    let packs = platform.packs.load();
+    let mut population = Population::with_capacity(accounts as usize);
+    for no in 0..accounts {
+        let Some(slot) = platform.slot(no) else {
+            population.push_unknown(platform.count(no));
+            continue;
+        };
+        let record = slot.record.load();
+        if record.left.is_some() {
+            population.push_nobody();
+        } else {
+            population.push(&platform.facts(no, &packs, &record, now));
+        }
+    }
+    population
 }

@@ -30,6 +30,7 @@ use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::packs::PackInForce;
 use crate::platform::{Platform, PlatformShared, Slot};
+use crate::proposals::Proposals;
 use crate::reader::ApiKey;
 use crate::record::bytes::{
     Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint, unzigzag, zigzag,
@@ -43,7 +44,7 @@ use crate::record::v1::{
 pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 5;
+const VERSION: u16 = 6;
 
 /// Accounts whose ids are in one piece.
 const IDS: usize = 1 << 16;
@@ -122,6 +123,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         accounts_max,
         keys_max,
         packs_max,
+        proposals_max,
         items_max,
         metrics_max,
         ledgers_max,
@@ -143,6 +145,7 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         accounts_max,
         keys_max,
         packs_max,
+        proposals_max,
         items_max,
         metrics_max,
         ledgers_max,
@@ -230,6 +233,7 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
         put_millis(out, &pack.at);
         put_actor(out, &pack.by);
     });
+    shared.proposals.load().save(out);
     put_varint(out, p.moved.len() as u64);
     for no in &p.moved {
         put_varint(out, u64::from(*no));
@@ -284,6 +288,7 @@ fn add_slot(shared: &PlatformShared, no: u32, record: AccountRecord, history: Hi
 fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
     let packs = b.list(pack)?;
     p.shared.packs.store(Arc::new(packs.into_iter().map(Arc::new).collect()));
+    p.set_proposals(Proposals::load(b)?);
     p.moved = b.list(Bytes::varint_u32)?.into_iter().collect();
     p.look_at_all = b.bool()?;
     p.reached = b.list(|b| Some((b.varint_u32()?, b.varint()?)))?.into_iter().collect();

@@ -46,6 +46,7 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform, clock: Millis) {
         put_millis(out, &pack.at);
         put_actor(out, &pack.by);
     }
+    shared.proposals.load().save(out);
     let mut sum = [0u64; 4];
     let mut buffer = Vec::new();
     for no in 0..shared.directory.len() {

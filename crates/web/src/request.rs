@@ -214,6 +214,7 @@ pub(crate) fn refusal_problem(refusal: &Refusal) -> Problem {
         Refusal::UnknownAccount => &problem::UNKNOWN_ACCOUNT,
         Refusal::UnknownKey(_)
         | Refusal::UnknownPack(_)
+        | Refusal::UnknownProposal(_)
         | Refusal::UnknownRule(_)
         | Refusal::FilterNotKept => &problem::UNKNOWN_THING,
         Refusal::TooManyItems { .. } => &problem::TOO_LARGE,

@@ -156,6 +156,11 @@ endpoints! {
     SIMULATE_PACK: post "/v1/admin/packs/simulate", OFFICE => admin::simulations::simulate_pack;
     ACTIVATE_PACK: post "/v1/admin/packs/activate", OPERATOR => admin::packs::activate_pack;
     DEACTIVATE_PACK: delete "/v1/admin/packs/{pack}", OPERATOR => admin::packs::deactivate_pack;
+    LIST_PROPOSALS: get "/v1/admin/proposals", OFFICE => admin::proposals::list_proposals;
+    PROPOSE_CHANGE: post "/v1/admin/proposals", OPERATOR => admin::proposals::propose_change;
+    CONFIRM_PROPOSAL: post "/v1/admin/proposals/confirm", OPERATOR => admin::proposals::confirm_proposal;
+    DISCARD_PROPOSAL: post "/v1/admin/proposals/discard", OPERATOR => admin::proposals::discard_proposal;
+    SET_BLAST_RADIUS: post "/v1/admin/blast-radius", OPERATOR => admin::proposals::set_blast_radius;
     LIST_CASES: get "/v1/admin/cases", OFFICE => admin::cases::list_cases;
     DECIDE_APPEAL: post "/v1/admin/appeals/decide", OPERATOR => admin::appeals::decide_appeal;
     EXTEND_NOTICE: post "/v1/admin/notices/extend", OPERATOR => admin::appeals::extend_notice;

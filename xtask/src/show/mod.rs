@@ -6,6 +6,7 @@
 mod address_free;
 mod api_fuzz;
 mod bench_peers;
+mod blast_radius;
 mod exactness;
 mod filter_crash;
 mod kill_9;
@@ -79,6 +80,11 @@ const PIECES: &[Piece] = &[
         name: "unspecified",
         says: "what no source says is asked, and shown as the operator's choice and under no source",
         run: unspecified::show,
+    },
+    Piece {
+        name: "blast-radius",
+        says: "nobody alone changes what is shown of many accounts: two others confirm the number",
+        run: blast_radius::show,
     },
     Piece {
         name: "api-fuzz",

@@ -197,7 +197,14 @@ fn call(server: &Server, row: &Row, bearer: Option<&str>) -> Result<u16> {
 fn query(row: &Row) -> &'static str {
     match (row.method.as_str(), row.path.as_str()) {
         ("post", "/v1/ingest") => "?platform=tabled",
-        ("get", "/v1/effects" | "/v1/admin/packs" | "/v1/admin/cases" | "/v1/admin/dead-letters")
+        (
+            "get",
+            "/v1/effects"
+            | "/v1/admin/packs"
+            | "/v1/admin/proposals"
+            | "/v1/admin/cases"
+            | "/v1/admin/dead-letters",
+        )
         | ("get", "/v1/admin/keys")
         | ("get" | "delete", "/v1/admin/packs/{pack}")
         | ("delete", "/v1/admin/keys/{key}") => "?platform=tabled",
@@ -260,6 +267,12 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
         ("post", "/v1/admin/packs/activate" | "/v1/admin/packs/simulate") => {
             json!({ "platform": PLATFORM, "pack": "weibo-2023" })
         }
+        ("post", "/v1/admin/proposals") => json!({ "platform": PLATFORM, "blast_radius": 2_000 }),
+        ("post", "/v1/admin/proposals/confirm") => {
+            json!({ "platform": PLATFORM, "proposal": 1, "accounts": 2_000 })
+        }
+        ("post", "/v1/admin/proposals/discard") => json!({ "platform": PLATFORM, "proposal": 1 }),
+        ("post", "/v1/admin/blast-radius") => json!({ "platform": PLATFORM, "accounts": 1_000 }),
         ("post", "/v1/admin/holds" | "/v1/admin/holds/release") => {
             json!({ "platform": PLATFORM, "account": ACCOUNT, "reason": "minor" })
         }

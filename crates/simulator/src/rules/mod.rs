@@ -7,6 +7,7 @@
 mod acts;
 mod law;
 mod packs;
+pub mod radius;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};

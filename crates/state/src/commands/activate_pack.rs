@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ids::{Actor, PlatformId};
 use crate::outcome::{Done, Refusal};
-use crate::packs::PackInForce;
+use crate::packs::{PackInForce, PacksChange};
 use crate::platform::{Context, Platform};
 
 /// Fields of the command.
@@ -26,25 +26,48 @@ pub struct ActivatePack {
 
 impl ActivatePack {
     pub(crate) fn apply(&self, platform: &mut Platform, ctx: &Context<'_>) -> Result<Done, Refusal> {
-        let pack =
-            PackInForce::new(self.bundle.clone(), &self.choices, ctx.position, ctx.at, self.by.clone())?;
-        let mut packs = platform.shared.packs.load().as_ref().clone();
-        let old = packs.iter().position(|old| old.id == pack.id);
-        if let Some(old) = old.and_then(|at| packs.get(at))
-            && old.hash == pack.hash
-            && old.pack.choices() == pack.pack.choices()
-        {
-            return Err(Refusal::PackIsActive(pack.id));
-        }
-        if old.is_none() && packs.len() >= ctx.limits.packs_max as usize {
-            return Err(Refusal::TooManyPacks);
-        }
-        let done = Done::Activated { pack: pack.id.clone(), version: pack.pack.pack().version };
-        packs.retain(|old| old.id != pack.id);
-        packs.push(Arc::new(pack));
-        packs.sort_by(|a, b| a.id.cmp(&b.id));
-        platform.shared.packs.store(Arc::new(packs));
-        platform.rules_changed(ctx.at);
-        Ok(done)
+        let alone = u64::from(platform.shared.proposals.load().blast_radius);
+        activate(&self.bundle, &self.choices, &self.by, alone, platform, ctx)
     }
+}
+
+/// Puts the pack in force, if it concerns no more accounts than `allowed`.
+pub(crate) fn activate(
+    bundle: &[u8],
+    choices: &BTreeMap<String, String>,
+    by: &Actor,
+    allowed: u64,
+    platform: &mut Platform,
+    ctx: &Context<'_>,
+) -> Result<Done, Refusal> {
+    let (done, change) = read(bundle, choices, by, platform, ctx)?;
+    change.make(allowed, platform, ctx.at)?;
+    Ok(done)
+}
+
+/// What becomes of the packs in force if this one joins them, or why it cannot.
+pub(crate) fn read(
+    bundle: &[u8],
+    choices: &BTreeMap<String, String>,
+    by: &Actor,
+    platform: &Platform,
+    ctx: &Context<'_>,
+) -> Result<(Done, PacksChange), Refusal> {
+    let pack = Arc::new(PackInForce::new(bundle.to_vec(), choices, ctx.position, ctx.at, by.clone())?);
+    let mut packs = platform.shared.packs.load().as_ref().clone();
+    let before = packs.iter().find(|old| old.id == pack.id).cloned();
+    if let Some(old) = &before
+        && old.hash == pack.hash
+        && old.pack.choices() == pack.pack.choices()
+    {
+        return Err(Refusal::PackIsActive(pack.id.clone()));
+    }
+    if before.is_none() && packs.len() >= ctx.limits.packs_max as usize {
+        return Err(Refusal::TooManyPacks);
+    }
+    let done = Done::Activated { pack: pack.id.clone(), version: pack.pack.pack().version };
+    packs.retain(|old| old.id != pack.id);
+    packs.push(Arc::clone(&pack));
+    packs.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((done, PacksChange { packs, before, after: Some(pack) }))
 }

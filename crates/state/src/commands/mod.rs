@@ -13,6 +13,7 @@ pub mod answer;
 pub mod appeal;
 pub mod deactivate_pack;
 pub mod decide_appeal;
+pub mod decide_proposal;
 pub mod edges;
 pub mod extend_notice;
 pub mod filter;
@@ -20,10 +21,12 @@ pub mod hold;
 pub mod issue_key;
 pub mod leave;
 pub mod link_identity;
+pub mod propose_change;
 pub mod purge;
 pub mod register_platform;
 pub mod release;
 pub mod revoke_key;
+pub mod set_blast_radius;
 pub mod set_metrics;
 pub mod settle_dead_letters;
 pub mod sight_region;
@@ -37,16 +40,19 @@ pub use answer::{Answer, HolderAnswer};
 pub use appeal::Appeal;
 pub use deactivate_pack::DeactivatePack;
 pub use decide_appeal::DecideAppeal;
+pub use decide_proposal::DecideProposal;
 pub use extend_notice::ExtendNotice;
 pub use filter::{Filter, FilterCriteria};
 pub use hold::Hold;
 pub use issue_key::IssueKey;
 pub use leave::Leave;
 pub use link_identity::LinkIdentity;
+pub use propose_change::ProposeChange;
 pub use purge::Purge;
 pub use register_platform::RegisterPlatform;
 pub use release::Release;
 pub use revoke_key::RevokeKey;
+pub use set_blast_radius::SetBlastRadius;
 pub use set_metrics::{MetricItem, SetMetrics};
 pub use settle_dead_letters::SettleDeadLetters;
 pub use sight_region::{SightRegion, Sighting};
@@ -84,6 +90,12 @@ pub enum Command {
     DecideAppeal(DecideAppeal),
     /// An operator gives a holder longer to answer a notice.
     ExtendNotice(ExtendNotice),
+    /// A change that concerns many accounts is proposed.
+    ProposeChange(ProposeChange),
+    /// Somebody confirms a proposal, or takes it off the table.
+    DecideProposal(DecideProposal),
+    /// One person may change what is shown of fewer accounts.
+    SetBlastRadius(SetBlastRadius),
     /// Followers are removed in bulk.
     Filter(Filter),
     /// A filter is undone.
@@ -135,6 +147,9 @@ impl Command {
             Command::Appeal(c) => Some(&c.platform),
             Command::DecideAppeal(c) => Some(&c.platform),
             Command::ExtendNotice(c) => Some(&c.platform),
+            Command::ProposeChange(c) => Some(&c.platform),
+            Command::DecideProposal(c) => Some(&c.platform),
+            Command::SetBlastRadius(c) => Some(&c.platform),
             Command::Filter(c) => Some(&c.platform),
             Command::UndoFilter(c) => Some(&c.platform),
             Command::Hold(c) => Some(&c.platform),
@@ -181,6 +196,9 @@ impl Command {
             Command::Appeal(_) => "appeal",
             Command::DecideAppeal(_) => "decide_appeal",
             Command::ExtendNotice(_) => "extend_notice",
+            Command::ProposeChange(_) => "propose_change",
+            Command::DecideProposal(_) => "decide_proposal",
+            Command::SetBlastRadius(_) => "set_blast_radius",
             Command::Filter(_) => "filter",
             Command::UndoFilter(_) => "undo_filter",
             Command::Hold(_) => "hold",

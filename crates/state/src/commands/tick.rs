@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use policy::{Facts, Millis, NoticeKind, Reason};
 
+use super::decide_proposal;
 use crate::account::AccountRecord;
 use crate::case::Status;
 use crate::effect::{EffectKind, MoveReason};
@@ -26,6 +27,7 @@ pub(crate) struct Ticked {
 /// Lets time pass on one platform.
 pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
     platform.engine.settle_idle();
+    decide_proposal::carry_out_due(platform, ctx);
     if platform.levels.next_start.is_some_and(|start| start <= ctx.at) {
         platform.rules_changed(ctx.at);
     }

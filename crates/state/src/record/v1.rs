@@ -3,7 +3,7 @@
 //! What a writer writes, the reader next to it reads: they stand in pairs. Lists and sets have one order, so equal
 //! commands have equal bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use followers::{Attribute, Day, Order};
 use policy::{Class, Currency, Field, HolderKind, Millis, Standing};
@@ -13,15 +13,16 @@ use super::bytes::{Bytes, put_i64, put_list, put_long, put_option, put_text, put
 use crate::case::Ruling;
 use crate::commands::{
     AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, Attributes, Command,
-    DeactivatePack, DecideAppeal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave,
-    LinkIdentity, MetricItem, Purge, RegisterPlatform, Release, RevokeKey, SetMetrics, SettleDeadLetters,
-    SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    DeactivatePack, DecideAppeal, DecideProposal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer,
+    IssueKey, Leave, LinkIdentity, MetricItem, ProposeChange, Purge, RegisterPlatform, Release, RevokeKey,
+    SetBlastRadius, SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use crate::edge_batch::EdgeBatch;
 use crate::ids::{
     AccountId, AccountKey, Actor, Code, Country, EventId, HolderId, IdError, KeyId, Label, PlatformId,
     RegionName, Roles, RuleRef,
 };
+use crate::proposals::{change, choices, put_change, put_choices};
 
 const REGISTER_PLATFORM: u8 = 1;
 const ISSUE_KEY: u8 = 2;
@@ -46,6 +47,9 @@ const ADD_AMOUNTS: u8 = 20;
 const APPEAL: u8 = 21;
 const DECIDE_APPEAL: u8 = 22;
 const EXTEND_NOTICE: u8 = 23;
+const PROPOSE_CHANGE: u8 = 24;
+const DECIDE_PROPOSAL: u8 = 25;
+const SET_BLAST_RADIUS: u8 = 26;
 
 /// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
 const CRITERIA_DEPTH_MAX: u32 = 500;
@@ -102,11 +106,7 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
             out.push(ACTIVATE_PACK);
             put_text(out, c.platform.as_str());
             put_long(out, &c.bundle);
-            put_varint(out, c.choices.len() as u64);
-            for (key, value) in &c.choices {
-                put_text(out, key);
-                put_text(out, value);
-            }
+            put_choices(out, &c.choices);
             put_actor(out, &c.by);
         }
         Command::DeactivatePack(c) => {
@@ -242,6 +242,26 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
             put_text(out, c.legal_basis.as_str());
             put_actor(out, &c.by);
         }
+        Command::ProposeChange(c) => {
+            out.push(PROPOSE_CHANGE);
+            put_text(out, c.platform.as_str());
+            put_change(out, &c.change);
+            put_option(out, c.starts.as_ref(), put_millis);
+            put_actor(out, &c.by);
+        }
+        Command::DecideProposal(c) => {
+            out.push(DECIDE_PROPOSAL);
+            put_text(out, c.platform.as_str());
+            put_varint(out, u64::from(c.number));
+            put_option(out, c.confirms.as_ref(), |out, confirms| put_varint(out, *confirms));
+            put_actor(out, &c.by);
+        }
+        Command::SetBlastRadius(c) => {
+            out.push(SET_BLAST_RADIUS);
+            put_text(out, c.platform.as_str());
+            put_varint(out, u64::from(c.accounts));
+            put_actor(out, &c.by);
+        }
         Command::Tick => out.push(TICK),
     }
 }
@@ -273,12 +293,41 @@ pub(super) fn command(record: &[u8]) -> Result<Command, RecordError> {
         APPEAL => ("appeal", appeal(&mut bytes)),
         DECIDE_APPEAL => ("decide_appeal", decide_appeal(&mut bytes)),
         EXTEND_NOTICE => ("extend_notice", extend_notice(&mut bytes)),
+        PROPOSE_CHANGE => ("propose_change", propose_change(&mut bytes)),
+        DECIDE_PROPOSAL => ("decide_proposal", decide_proposal(&mut bytes)),
+        SET_BLAST_RADIUS => ("set_blast_radius", set_blast_radius(&mut bytes)),
         unknown => return Err(RecordError::UnknownCommand(unknown)),
     };
     match read {
         Some(command) if bytes.is_empty() => Ok(command),
         _ => Err(RecordError::Malformed { command: word }),
     }
+}
+
+fn propose_change(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::ProposeChange(ProposeChange {
+        platform: platform(b)?,
+        change: change(b)?,
+        starts: b.option(millis)?,
+        by: actor(b)?,
+    }))
+}
+
+fn decide_proposal(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::DecideProposal(DecideProposal {
+        platform: platform(b)?,
+        number: b.varint_u32()?,
+        confirms: b.option(Bytes::varint)?,
+        by: actor(b)?,
+    }))
+}
+
+fn set_blast_radius(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::SetBlastRadius(SetBlastRadius {
+        platform: platform(b)?,
+        accounts: b.varint_u32()?,
+        by: actor(b)?,
+    }))
 }
 
 fn appeal(b: &mut Bytes<'_>) -> Option<Command> {
@@ -364,15 +413,7 @@ fn add_amounts(b: &mut Bytes<'_>) -> Option<Command> {
 fn activate_pack(b: &mut Bytes<'_>) -> Option<Command> {
     let platform = platform(b)?;
     let bundle = b.long()?.to_vec();
-    let mut choices = BTreeMap::new();
-    for _ in 0..b.count()? {
-        let key = b.text()?.to_owned();
-        let value = b.text()?.to_owned();
-        if choices.last_key_value().is_some_and(|(last, _)| *last >= key) {
-            return None;
-        }
-        choices.insert(key, value);
-    }
+    let choices = choices(b)?;
     Some(Command::ActivatePack(ActivatePack { platform, bundle, choices, by: actor(b)? }))
 }
 

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use state::commands::*;
 use state::record::{RecordError, decode, encode};
 use state::{
-    AccountId, Actor, Code, Country, EdgeBatchBuilder, HolderId, KeyId, Label, Op, PlatformId, RegionName,
-    Role, Roles, RuleRef, Ruling,
+    AccountId, Actor, Change, Code, Country, EdgeBatchBuilder, HolderId, KeyId, Label, Op, PlatformId,
+    RegionName, Role, Roles, RuleRef, Ruling,
 };
 
 fn id(text: &str) -> AccountId {
@@ -85,6 +85,41 @@ fn samples() -> Vec<(&'static str, Command)> {
                 until: Millis(1_700_000_000_000),
                 reason: code("in_hospital"),
                 legal_basis: code("terms_4"),
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "propose_change",
+            Command::ProposeChange(ProposeChange {
+                platform: platform.clone(),
+                change: Change::Deactivate { pack: code("weibo-2023") },
+                starts: Some(Millis(1_700_000_000_000)),
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "propose_wider",
+            Command::ProposeChange(ProposeChange {
+                platform: platform.clone(),
+                change: Change::Widen { accounts: 5_000 },
+                starts: None,
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "decide_proposal",
+            Command::DecideProposal(DecideProposal {
+                platform: platform.clone(),
+                number: 7,
+                confirms: Some(12_345),
+                by: Actor::Operator(code("op-2")),
+            }),
+        ),
+        (
+            "set_blast_radius",
+            Command::SetBlastRadius(SetBlastRadius {
+                platform: platform.clone(),
+                accounts: 100,
                 by: Actor::Operator(code("op-1")),
             }),
         ),
@@ -333,7 +368,7 @@ fn every_record_is_pinned() {
 fn every_command_has_a_golden_record() {
     let words: std::collections::BTreeSet<&str> =
         samples().iter().map(|(_, command)| command.as_str()).collect();
-    assert_eq!(words.len(), 23);
+    assert_eq!(words.len(), 26);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod appeals;
 mod cases;
+mod changes;
 mod commands;
 mod golden;
 mod ledgers;

@@ -9,13 +9,14 @@ use std::fmt::Write as _;
 use policy::{Field, HolderKind, Surface, Viewer};
 use state::commands::{
     AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, Attributes, DeactivatePack,
-    DecideAppeal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave, LinkIdentity,
-    MetricItem, Purge, RegisterPlatform, Release, RevokeKey, SetMetrics, SettleDeadLetters, SightRegion,
-    Sighting, Topics, UndoFilter, UpsertAccounts,
+    DecideAppeal, DecideProposal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave,
+    LinkIdentity, MetricItem, ProposeChange, Purge, RegisterPlatform, Release, RevokeKey, SetBlastRadius,
+    SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use state::{
-    AccountId, AccountKey, Actor, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectKind, Entry,
-    Limits, Machine, Millis, Op, Outcome, PlatformId, RegionName, Role, Roles, RuleRef, Ruling, record,
+    AccountId, AccountKey, Actor, Change, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectKind,
+    Entry, Limits, Machine, Millis, Op, Outcome, PlatformId, RegionName, Role, Roles, RuleRef, Ruling,
+    record,
 };
 
 use crate::packs::TestPack;
@@ -303,6 +304,30 @@ impl Run {
                 choices: BTreeMap::new(),
                 by,
             }),
+            "propose" => Command::ProposeChange(ProposeChange {
+                platform: platform.clone(),
+                change: match (options.get("unpack"), options.get("widen")) {
+                    (Some(pack), _) => Change::Deactivate { pack: code(pack) },
+                    (_, Some(accounts)) => Change::Widen { accounts: accounts.parse().unwrap() },
+                    _ => match self.pack(platform, &options, by.clone()) {
+                        Command::ActivatePack(pack) => {
+                            Change::Activate { bundle: pack.bundle, choices: pack.choices }
+                        }
+                        other => panic!("{other:?} is no activation"),
+                    },
+                },
+                starts: options.get("starts").map(|starts| Millis(START + millis(starts))),
+                by: Actor::Operator(code(options.get("by").unwrap_or(&"first"))),
+            }),
+            "confirm" | "discard" => Command::DecideProposal(DecideProposal {
+                platform,
+                number: plain[0].parse().unwrap(),
+                confirms: plain.get(1).map(|accounts| accounts.parse().unwrap()),
+                by: Actor::Operator(code(options.get("by").unwrap_or(&"first"))),
+            }),
+            "radius" => {
+                Command::SetBlastRadius(SetBlastRadius { platform, accounts: plain[0].parse().unwrap(), by })
+            }
             "unpack" => Command::DeactivatePack(DeactivatePack { platform, pack: code(plain[0]), by }),
             "link" => Command::LinkIdentity(LinkIdentity {
                 platform,
@@ -436,7 +461,7 @@ impl Run {
                 "viewers" => pack.viewers = value.split(',').map(str::to_owned).collect(),
                 "notice" => pack.notice = value,
                 "phase" => pack.phase = Some(value),
-                "on" => {}
+                "on" | "by" | "starts" => {}
                 other => panic!("no setting `{other}`"),
             }
         }
@@ -464,6 +489,7 @@ fn render(outcome: &Outcome, effects: &[Effect]) -> String {
         Ok(Done::Applied) => "applied".into(),
         Ok(Done::Unchanged) => "unchanged".into(),
         Ok(Done::Activated { pack, version }) => format!("activated {pack} {version}"),
+        Ok(Done::Proposed { number, accounts }) => format!("proposed {number} for {accounts}"),
         Ok(Done::Filtered { removed, left }) => format!("filtered {removed} left {left}"),
         Ok(Done::Restored { restored, count }) => format!("restored {restored} count {count}"),
         Ok(Done::Answered { showing: true, .. }) => "answered, showing".into(),

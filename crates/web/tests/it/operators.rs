@@ -87,6 +87,61 @@ async fn a_simulation_says_what_activation_then_does() {
 }
 
 #[tokio::test]
+async fn a_change_of_many_accounts_takes_two_others() {
+    let mut house = House::new().await;
+    for who in ["second", "third"] {
+        let body = json!({"platform": "demo", "roles": ["operator"], "label": who});
+        let key = house.ok("root POST /v1/admin/keys", body).await.json();
+        house.keys.insert(who, key["token"].as_str().unwrap().to_owned());
+    }
+    house.follow("ann", &["1", "2", "3", "4"]).await;
+    let lower = json!({"platform": "demo", "accounts": 1});
+    house.ok("operator POST /v1/admin/blast-radius", lower).await;
+    let higher = json!({"platform": "demo", "accounts": 2});
+    let refused = house.ask("operator POST /v1/admin/blast-radius", higher).await;
+    assert_eq!(refused.says(), "409 refused wider_takes_two");
+
+    let body = json!({"platform": "demo", "pack": "test-2026"});
+    let simulated = house.ok("operator POST /v1/admin/packs/simulate", body.clone()).await.json();
+    let refused = house.ask("operator POST /v1/admin/packs/activate", body.clone()).await;
+    assert_eq!(refused.says(), "409 refused change_too_large");
+    let said = house.ok("operator POST /v1/admin/proposals", body).await.json();
+    assert_eq!((&said["proposal"], &said["accounts"]), (&json!(1), &simulated["concerned"]), "{said}");
+
+    let confirm = json!({"platform": "demo", "proposal": 1, "accounts": said["accounts"]});
+    let own = house.ask("operator POST /v1/admin/proposals/confirm", confirm.clone()).await;
+    assert_eq!(own.says(), "409 refused somebody_else_must_confirm");
+    let other = json!({"platform": "demo", "proposal": 1, "accounts": 4});
+    let other = house.ask("second POST /v1/admin/proposals/confirm", other).await;
+    assert_eq!(other.says(), "409 refused not_the_number");
+    let first = house.ok("second POST /v1/admin/proposals/confirm", confirm.clone()).await.json();
+    assert_eq!(first["in_effect"], false);
+    let listed = house.ok("auditor GET /v1/admin/proposals?platform=demo", Value::Null).await.json();
+    let item = &listed["items"][0];
+    assert_eq!(
+        (&listed["blast_radius"], &item["kind"], &item["pack"], &item["missing"], &item["lapsed"]),
+        (&json!(1), &json!("activate"), &json!("test-2026"), &json!(1), &json!(false)),
+        "{listed}"
+    );
+    let second = house.ok("third POST /v1/admin/proposals/confirm", confirm).await.json();
+    assert_eq!(second["in_effect"], true);
+    let listed = house.ok("auditor GET /v1/admin/packs?platform=demo", Value::Null).await.json();
+    assert!(listed["items"][0]["active_since"].is_string());
+
+    let gone = house.ask("operator DELETE /v1/admin/packs/test-2026?platform=demo", Value::Null).await;
+    assert_eq!(gone.says(), "409 refused change_too_large");
+    let body = json!({"platform": "demo", "deactivate": "test-2026", "starts": "2100-01-01T00:00:00Z"});
+    house.ok("operator POST /v1/admin/proposals", body).await;
+    let two = json!({"platform": "demo", "deactivate": "test-2026", "blast_radius": 7});
+    let two = house.ask("operator POST /v1/admin/proposals", two).await;
+    assert_eq!(two.says(), "409 refused one_change");
+    let discard = json!({"platform": "demo", "proposal": 2});
+    house.ok("second POST /v1/admin/proposals/discard", discard.clone()).await;
+    let again = house.ask("second POST /v1/admin/proposals/discard", discard).await;
+    assert_eq!(again.says(), "404 unknown-thing unknown_proposal");
+}
+
+#[tokio::test]
 async fn files_that_are_no_pack_are_explained_not_activated() {
     let house = House::new().await;
     for files in [

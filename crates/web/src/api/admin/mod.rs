@@ -1,4 +1,4 @@
-//! What operators do: platforms, keys, packs, holds, cases, appeals, ticks.
+//! What operators do: platforms, keys, packs, proposals, holds, cases, appeals, ticks.
 
 pub(crate) mod appeals;
 pub(crate) mod cases;
@@ -7,6 +7,7 @@ pub(crate) mod holds;
 pub(crate) mod keys;
 pub(crate) mod packs;
 pub(crate) mod platforms;
+pub(crate) mod proposals;
 pub(crate) mod recounts;
 pub(crate) mod simulations;
 pub(crate) mod ticks;

@@ -227,14 +227,14 @@ pub(crate) struct CheckBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = PackActivation)]
 pub(crate) struct ActivateBody {
-    platform: Platform,
+    pub(crate) platform: Platform,
     /// A listed pack; either this or `files`.
-    pack: Option<Code>,
+    pub(crate) pack: Option<Code>,
     /// The files of a pack; either these or `pack`.
-    files: Option<Named<true>>,
+    pub(crate) files: Option<Named<true>>,
     /// Answers to what no source says.
     #[serde(default)]
-    choices: Named<false>,
+    pub(crate) choices: Named<false>,
 }
 
 /// That a pack is in force.

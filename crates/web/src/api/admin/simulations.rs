@@ -40,6 +40,9 @@ pub(crate) struct Simulation {
     version: u32,
     /// Accounts that were looked at: all there are.
     accounts: u64,
+    /// Accounts whose nameplate it may change, now or when a phase begins, each counted once: the number that two people
+    /// confirm if it is larger than the platform's `blast_radius`.
+    concerned: u64,
     /// Every rule of the pack, and those in force that the pack no longer has.
     rules: Vec<RuleChange>,
 }
@@ -197,6 +200,7 @@ fn simulated(read: &PlatformRead, pack: &ActivePack, position: u64, at: Millis) 
         pack: pack.id().to_owned(),
         version: pack.pack().version,
         accounts: population.len() as u64,
+        concerned: read.reach(&population, pack, at),
         rules: rules.collect(),
     }
 }
