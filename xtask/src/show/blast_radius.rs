@@ -60,14 +60,14 @@ fn over_http() -> Result<u32> {
     let folder = scratch("blast-radius")?;
     let store = Store::init(&binary, &folder.join("data"), PLATFORM)?;
     let (root, sha256) = root_key(&binary)?;
-    let settings = [("NAMEPLATE_ROOT_KEY_SHA256", sha256.as_str())];
+    let settings = [("NAMEPLATE__SERVER__ROOT_KEY_SHA256", sha256.as_str())];
     let server = store.serve(&settings)?;
     let mut people = Vec::new();
     for who in ["one", "two", "three"] {
         let body = json!({ "platform": PLATFORM, "roles": ["operator"], "label": who });
         let (status, key) =
             server.client().with_key(&root).post("/v1/admin/keys", JSON, body.to_string().as_bytes())?;
-        ensure!(status == 200, "a key is refused with {status}: {key}");
+        ensure!(status == 201, "a key is refused with {status}: {key}");
         people.push(key["token"].as_str().context("a key without a token")?.to_owned());
     }
     let mut calls = 0;
