@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::simulate::{BANDS, Change, Population, SAMPLE_MAX};
+use policy::simulate::{BANDS, Change, Population, SAMPLE_MAX, Turn};
 use policy::{ActivePack, ActiveRule, Bundle, Choices, Class, Facts, HolderKind, Millis, Standing};
 
 /// 1 March 2024: every phase of the shipped packs that has a date has begun.
@@ -157,6 +157,42 @@ fn every_shipped_rule_against_every_other_of_its_pack_and_none() {
         }
     }
     assert!(began > 1_000, "hardly any rule began to hold");
+}
+
+#[test]
+fn whom_several_turns_concern_counts_once() {
+    let mut random = Random(11);
+    let accounts: Vec<Facts> = (0..3_000).map(|_| random.facts()).collect();
+    let population = populated(&accounts);
+    let later = Millis(NOW.0 + 400 * 86_400_000);
+    let (mut concerned, mut twice) = (0, 0);
+    for pack in &shipped() {
+        // All rules of the pack at once, each beside the next and beside none, at two moments.
+        let rules = pack.rules();
+        let turns: Vec<Turn<'_>> = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(nth, rule)| {
+                let at = if nth % 2 == 0 { NOW } else { later };
+                let turn = |after| Turn { before: Some(rule), after, at, otherwise: nth % 3 == 1 };
+                [turn(rules.get(nth + 1)), turn(None)]
+            })
+            .collect();
+        let holds = |rule: Option<&policy::ActiveRule>, facts: &Facts, at| {
+            rule.is_some_and(|rule| rule.holds(facts, at))
+        };
+        let one = |facts: &Facts, turn: &Turn<'_>| {
+            let (was, is) = (holds(turn.before, facts, turn.at), holds(turn.after, facts, turn.at));
+            was != is || (turn.otherwise && was && is)
+        };
+        let want = accounts.iter().filter(|facts| turns.iter().any(|turn| one(facts, turn))).count() as u64;
+        assert_eq!(population.concerned(&turns), want, "{}", pack.id());
+        concerned += want;
+        let all = accounts.iter().map(|facts| turns.iter().filter(|turn| one(facts, turn)).count() as u64);
+        twice += all.sum::<u64>() - want;
+    }
+    assert!(concerned > 1_000 && twice > 100, "{concerned} concerned, {twice} of them again");
+    assert_eq!(population.concerned(&[]), 0);
 }
 
 #[test]
