@@ -4,13 +4,11 @@
 //! changes is found without asking the server. Then the same over HTTP, with three keys against a server that is killed
 //! while a change waits. `NAMEPLATE_ACTS` asks for another number of acts.
 
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::simulator_binary;
 use crate::process::{release_binary, scratch};
 use crate::server::{Client, Server, Store, root_key};
 
@@ -25,24 +23,8 @@ const RADIUS: u64 = 50;
 /// Runs the whole piece.
 pub(crate) fn show() -> Result<()> {
     let acts = super::number("NAMEPLATE_ACTS")?.unwrap_or(ACTS);
-    let binary = simulator_binary()?;
     let started = Instant::now();
-    let each = acts.div_ceil(SEEDS.len() as u64).to_string();
-    let runs: Vec<_> = SEEDS
-        .iter()
-        .map(|seed| {
-            Command::new(&binary)
-                .args(["radius", "--seed", &seed.to_string(), "--acts", &each])
-                .stdin(Stdio::null())
-                .spawn()
-                .context("cannot start the simulator")
-        })
-        .collect::<Result<_>>()?;
-    // All are waited for before any is judged, so that none is left behind.
-    let ended: Vec<_> = runs.into_iter().map(|mut run| run.wait()).collect();
-    for (ended, seed) in ended.into_iter().zip(SEEDS) {
-        ensure!(ended?.success(), "the run of seed {seed} failed, see above");
-    }
+    super::side_by_side("radius", &SEEDS, ("--acts", acts.div_ceil(SEEDS.len() as u64)))?;
     let seconds = started.elapsed().as_secs();
     let calls = over_http()?;
     println!(

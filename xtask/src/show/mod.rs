@@ -22,8 +22,9 @@ mod story;
 mod unspecified;
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{cargo, target};
 
@@ -143,6 +144,27 @@ pub(crate) fn run(name: &str) -> Result<()> {
 fn simulator_binary() -> Result<PathBuf> {
     cargo(&["build", "--release", "--quiet", "-p", "simulator", "--features", "crashpoints"])?;
     Ok(target().join("release").join("simulator"))
+}
+
+/// Runs a scenario of the simulator for each seed, side by side: `amount` is the name of its size and the size of each run.
+fn side_by_side(scenario: &str, seeds: &[u64], amount: (&str, u64)) -> Result<()> {
+    let binary = simulator_binary()?;
+    let runs: Vec<_> = seeds
+        .iter()
+        .map(|seed| {
+            Command::new(&binary)
+                .args([scenario, "--seed", &seed.to_string(), amount.0, &amount.1.to_string()])
+                .stdin(Stdio::null())
+                .spawn()
+                .context("cannot start the simulator")
+        })
+        .collect::<Result<_>>()?;
+    // All are waited for before any is judged, so that none is left behind.
+    let ended: Vec<_> = runs.into_iter().map(|mut run| run.wait()).collect();
+    for (ended, seed) in ended.into_iter().zip(seeds) {
+        ensure!(ended?.success(), "the run of seed {seed} failed, see above");
+    }
+    Ok(())
 }
 
 /// A number from the environment, to make a piece smaller.
