@@ -10,7 +10,6 @@ use crate::ids::{Actor, Code, RuleRef};
 use crate::outcome::Refusal;
 use crate::platform::Platform;
 use crate::reach;
-use crate::reader::population;
 
 /// A pack in force on a platform.
 #[derive(Debug)]
@@ -115,7 +114,7 @@ impl PacksChange {
         let shared = &platform.shared;
         let (before, after) = (self.before.as_deref(), self.after.as_deref());
         let (before, after) = (before.map(|pack| &pack.pack), after.map(|pack| &pack.pack));
-        reach::of(shared, &population(shared, now), before, after, now)
+        reach::of(shared, &shared.population(now), before, after, now)
     }
 
     /// Makes it, if it concerns no more accounts than `allowed`.

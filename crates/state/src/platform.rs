@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use followers::{AccountDay, AccountNo, Attribute, CountChange, Day, Engine, Pins};
+use policy::simulate::Population;
 use policy::{Facts, Look, Millis, Surface, Viewer};
 
 use crate::account::AccountRecord;
@@ -100,6 +101,26 @@ impl PlatformShared {
         facts.followers = u64::from(self.count(no));
         facts.name_shown = name_shown(packs, &facts, record, now);
         facts
+    }
+
+    /// Every account's facts, by number, as they are at `now`. Who left is nobody.
+    pub(crate) fn population(&self, now: Millis) -> Population {
+        let accounts = self.directory.len();
+        let packs = self.packs.load();
+        let mut population = Population::with_capacity(accounts as usize);
+        for no in 0..accounts {
+            let Some(slot) = self.slot(no) else {
+                population.push_unknown(self.count(no));
+                continue;
+            };
+            let record = slot.record.load();
+            if record.left.is_some() {
+                population.push_nobody();
+            } else {
+                population.push(&self.facts(no, &packs, &record, now));
+            }
+        }
+        population
     }
 }
 

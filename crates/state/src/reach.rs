@@ -19,18 +19,18 @@ pub(crate) fn of(
     after: Option<&ActivePack>,
     now: Millis,
 ) -> u64 {
-    let rules = |pack: Option<&'_ ActivePack>| pack.map(ActivePack::rules).unwrap_or_default().to_vec();
-    let (old, new) = (rules(before), rules(after));
+    let old = before.map(ActivePack::rules).unwrap_or_default();
+    let new = after.map(ActivePack::rules).unwrap_or_default();
     let mut turns = Vec::new();
     let mut lingering = 0;
-    for rule in &old {
+    for rule in old {
         let next = new.iter().find(|next| next.id == rule.id);
         add(Some(rule), next, now, &mut turns);
         if next.is_none_or(|next| next.below != rule.below || shows_otherwise(rule, next, now)) {
             lingering += before.map_or(0, |pack| shown_without(platform, pack.id(), rule, now));
         }
     }
-    for rule in &new {
+    for rule in new {
         if !old.iter().any(|known| known.id == rule.id) {
             add(None, Some(rule), now, &mut turns);
         }

@@ -443,7 +443,7 @@ impl PlatformRead {
     /// Every account's facts, by number, for a simulation: 8 bytes an account and whole facts for those with counts
     /// besides followers, read one after the other while the writer goes on. Who left is nobody.
     pub fn population(&self) -> Population {
-        population(&self.platform, self.clock())
+        self.platform.population(self.clock())
     }
 
     /// How many accounts it concerns if this pack is put in force now: those whose nameplate it may change, now or when a
@@ -540,7 +540,7 @@ impl AccountRead {
     }
 
     fn clock(&self) -> Millis {
-        Millis(self.platform.shared.clock.load(Ordering::Acquire))
+        self.platform.clock()
     }
 
     /// Followers now.
@@ -784,24 +784,4 @@ fn why_not(case: &Case) -> Reason {
         Status::Withdrawn => Reason::CaseEnded,
         Status::Left => Reason::Left,
     }
-}
-
-/// Every account's facts, by number, as they are at `now`. Who left is nobody.
-pub(crate) fn population(platform: &PlatformShared, now: Millis) -> Population {
-    let accounts = platform.directory.len();
-    let packs = platform.packs.load();
-    let mut population = Population::with_capacity(accounts as usize);
-    for no in 0..accounts {
-        let Some(slot) = platform.slot(no) else {
-            population.push_unknown(platform.count(no));
-            continue;
-        };
-        let record = slot.record.load();
-        if record.left.is_some() {
-            population.push_nobody();
-        } else {
-            population.push(&platform.facts(no, &packs, &record, now));
-        }
-    }
-    population
 }

@@ -9,7 +9,7 @@ mod load;
 mod packed;
 mod pin;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::packs::PackInForce;
 use crate::platform::{Platform, PlatformShared, Slot};
-use crate::proposals::Proposals;
+use crate::proposals::{Proposals, choices, put_choices};
 use crate::reader::ApiKey;
 use crate::record::bytes::{
     Bytes, put_i64, put_list, put_long, put_option, put_text, put_varint, unzigzag, zigzag,
@@ -223,12 +223,7 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
     let packs = shared.packs.load();
     put_list(out, &packs, |out, pack| {
         put_long(out, &pack.bundle);
-        let choices = &pack.pack.choices().0;
-        put_varint(out, choices.len() as u64);
-        for (key, value) in choices {
-            put_text(out, key);
-            put_text(out, value);
-        }
+        put_choices(out, &pack.pack.choices().0);
         put_varint(out, pack.position);
         put_millis(out, &pack.at);
         put_actor(out, &pack.by);
@@ -311,10 +306,7 @@ fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
 
 fn pack(b: &mut Bytes<'_>) -> Option<PackInForce> {
     let bundle = b.long()?.to_vec();
-    let mut choices = BTreeMap::new();
-    for _ in 0..b.count()? {
-        choices.insert(b.text()?.to_owned(), b.text()?.to_owned());
-    }
+    let choices = choices(b)?;
     let position = b.varint()?;
     let at = millis(b)?;
     PackInForce::new(bundle, &choices, position, at, actor(b)?).ok()

@@ -49,32 +49,28 @@ impl DecideProposal {
             platform.set_proposals(proposals);
             return Ok(Done::Applied);
         }
-        let proposal = proposals.open.remove(place);
-        let done = carry_out(&proposal, platform, ctx)?;
-        // A wider bound is in the platform's proposals too, so these are taken anew.
-        let mut proposals = platform.shared.proposals.load().as_ref().clone();
-        proposals.open.retain(|open| open.number != proposal.number);
-        platform.set_proposals(proposals);
-        Ok(done)
+        carry_out(&proposals.open.remove(place), platform, ctx)
     }
 }
 
-/// Does what two people confirmed. It may concern as many more accounts by now as one person could change alone.
+/// Does what two people confirmed, and takes it off the table. It may concern as many more accounts by now as one person could change alone.
 fn carry_out(proposal: &Proposal, platform: &mut Platform, ctx: &Context<'_>) -> Result<Done, Refusal> {
     let alone = u64::from(platform.shared.proposals.load().blast_radius);
     let allowed = proposal.accounts.saturating_add(alone);
-    match &proposal.change {
+    let done = match &proposal.change {
         Change::Activate { bundle, choices } => {
-            activate_pack::activate(bundle, choices, &proposal.by, allowed, platform, ctx)
+            activate_pack::activate(bundle, choices, &proposal.by, allowed, platform, ctx)?
         }
-        Change::Deactivate { pack } => deactivate_pack::deactivate(pack, allowed, platform, ctx),
-        Change::Widen { accounts } => {
-            let mut proposals = platform.shared.proposals.load().as_ref().clone();
-            proposals.blast_radius = *accounts;
-            platform.set_proposals(proposals);
-            Ok(Done::Applied)
-        }
+        Change::Deactivate { pack } => deactivate_pack::deactivate(pack, allowed, platform, ctx)?,
+        Change::Widen { .. } => Done::Applied,
+    };
+    let mut proposals = platform.shared.proposals.load().as_ref().clone();
+    proposals.open.retain(|open| open.number != proposal.number);
+    if let Change::Widen { accounts } = proposal.change {
+        proposals.blast_radius = accounts;
     }
+    platform.set_proposals(proposals);
+    Ok(done)
 }
 
 /// Carries out what was confirmed for a date that has come; what cannot be done any more lapses, and stays on the table
@@ -85,15 +81,11 @@ pub(crate) fn carry_out_due(platform: &mut Platform, ctx: &Context<'_>) {
     };
     loop {
         let Some(proposal) = platform.shared.proposals.load().open.iter().find(due).cloned() else { return };
-        let done = carry_out(&proposal, platform, ctx);
-        let mut proposals = platform.shared.proposals.load().as_ref().clone();
-        match done {
-            Ok(_) => proposals.open.retain(|open| open.number != proposal.number),
-            Err(_) => {
-                let lapsed = proposals.open.iter_mut().filter(|open| open.number == proposal.number);
-                lapsed.for_each(|open| open.lapsed = true);
-            }
+        if carry_out(&proposal, platform, ctx).is_err() {
+            let mut proposals = platform.shared.proposals.load().as_ref().clone();
+            let lapsed = proposals.open.iter_mut().filter(|open| open.number == proposal.number);
+            lapsed.for_each(|open| open.lapsed = true);
+            platform.set_proposals(proposals);
         }
-        platform.set_proposals(proposals);
     }
 }

@@ -13,8 +13,9 @@ use policy::Bundle;
 use serde::{Deserialize, Serialize};
 use state::commands::{DecideProposal, ProposeChange, SetBlastRadius};
 use state::{Actor, Change, Command, Done, PlatformId, Proposal};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use crate::api::admin::keys::PlatformQuery;
 use crate::api::admin::packs::{ActivateBody, Named, bundle_of};
 use crate::app::AppState;
 use crate::auth;
@@ -163,19 +164,10 @@ pub(crate) enum Kind {
     BlastRadius,
 }
 
-/// Query of the list.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only describes the query, which is read without serde")]
-pub(crate) struct ProposalsQuery {
-    /// The platform.
-    platform: Platform,
-}
-
 /// The changes that wait on a platform.
 #[utoipa::path(
     get, path = "/v1/admin/proposals", tag = "admin", operation_id = "list_proposals",
-    params(ProposalsQuery),
+    params(PlatformQuery),
     responses((status = 200, description = "All that wait.", body = Proposals)),
 )]
 pub(crate) async fn list_proposals(
@@ -293,12 +285,13 @@ pub(crate) async fn discard_proposal(
         Asked { caller: caller.id().as_bytes(), action: &[b"discard_proposal"], body: &taken.bytes.clone() };
     let number = body.proposal.count();
     let command = Command::DecideProposal(DecideProposal { platform, number, confirms: None, by });
-    let work = async {
-        let (outcome, _) = request::submit(&app, command).await?;
-        let position = outcome.position;
-        request::json(StatusCode::OK, position, &ProposalDone { position, in_effect: false })
-    };
-    app.idempotency.once(&headers, asked, work).await
+    app.idempotency.once(&headers, asked, done(&app, command, false)).await
+}
+
+async fn done(app: &AppState, command: Command, in_effect: bool) -> Result<Response, Problem> {
+    let (outcome, _) = request::submit(app, command).await?;
+    let position = outcome.position;
+    request::json(StatusCode::OK, position, &ProposalDone { position, in_effect })
 }
 
 async fn decided(
@@ -334,12 +327,7 @@ pub(crate) async fn set_blast_radius(
         Asked { caller: caller.id().as_bytes(), action: &[b"set_blast_radius"], body: &taken.bytes.clone() };
     let accounts = body.accounts.count();
     let command = Command::SetBlastRadius(SetBlastRadius { platform, accounts, by });
-    let work = async {
-        let (outcome, _) = request::submit(&app, command).await?;
-        let position = outcome.position;
-        request::json(StatusCode::OK, position, &ProposalDone { position, in_effect: true })
-    };
-    app.idempotency.once(&headers, asked, work).await
+    app.idempotency.once(&headers, asked, done(&app, command, true)).await
 }
 
 impl From<&Proposal> for Item {
