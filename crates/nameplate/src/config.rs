@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use connectors::webhooks::Guard;
 use serde::{Deserialize, Serialize};
 
 /// The prefix of overriding environment variables: `NAMEPLATE__SERVER__LISTEN` sets `server.listen`.
@@ -24,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) queue: Queue,
     pub(crate) vault: Vault,
     pub(crate) packs: Packs,
+    pub(crate) webhooks: Webhooks,
     pub(crate) logging: Logging,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) platforms: BTreeMap<String, Platform>,
@@ -91,6 +93,14 @@ pub(crate) struct Vault {
 pub(crate) struct Packs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) folder: Option<PathBuf>,
+}
+
+/// Where effects may be sent besides the internet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Webhooks {
+    pub(crate) networks: Vec<String>,
+    pub(crate) plain_http: bool,
 }
 
 /// One platform.
@@ -196,6 +206,11 @@ const KEYS: &[(&str, &str)] = &[
     ("vault.key_file", "file with the 32-byte key that opens the key ring"),
     ("vault.passphrase_file", "file with the passphrase that opens the key ring"),
     ("packs.folder", "folder of packs that override those in the binary"),
+    (
+        "webhooks.networks",
+        "networks that effects may be sent to although they are not public, as in `[\"10.1.0.0/16\"]`",
+    ),
+    ("webhooks.plain_http", "whether effects may be sent by `http`"),
     ("logging.filter", "what is logged, as in `info` or `pipeline=debug`"),
     ("logging.format", "`text` or `json`"),
 ];
@@ -259,6 +274,7 @@ impl Config {
             bail!("both `vault.key_file` and `vault.passphrase_file` are set; keep one");
         }
         self.metrics_listen()?;
+        self.guard()?;
         for (key, value) in [
             ("store.snapshots_kept", self.store.snapshots_kept),
             ("queue.commands_queued_max", self.queue.commands_queued_max),
@@ -273,6 +289,20 @@ impl Config {
             bail!("`store.snapshot_entries` and `store.snapshot_bytes` must be at least 1");
         }
         Ok(())
+    }
+
+    /// Where effects may be sent.
+    ///
+    /// # Errors
+    /// When one of `webhooks.networks` is no network.
+    pub(crate) fn guard(&self) -> anyhow::Result<Guard> {
+        let mut networks = Vec::with_capacity(self.webhooks.networks.len());
+        for text in &self.webhooks.networks {
+            networks.push(text.trim().parse().map_err(|_| {
+                anyhow::anyhow!("`webhooks.networks` has `{text}`, expected a network as in `10.1.0.0/16`")
+            })?);
+        }
+        Ok(Guard { networks, plain_http: self.webhooks.plain_http })
     }
 
     /// The address to answer on.
@@ -385,6 +415,14 @@ fn set(table: &mut toml::Table, defaults: &toml::Table, path: &str, value: &str)
             let value = value.parse().with_context(|| format!("`{value}` is neither `true` nor `false`"))?;
             toml::Value::Boolean(value)
         }
+        // One after the other, with commas between them.
+        Some(toml::Value::Array(_)) => toml::Value::Array(
+            value
+                .split(',')
+                .filter(|part| !part.is_empty())
+                .map(|part| toml::Value::String(part.into()))
+                .collect(),
+        ),
         _ => toml::Value::String(value.to_owned()),
     };
     let section = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
@@ -448,11 +486,15 @@ mod tests {
         let env = [
             ("NAMEPLATE__QUEUE__TICK_SECONDS", "9"),
             ("NAMEPLATE__SERVER__LISTEN", "127.0.0.1:1"),
+            ("NAMEPLATE__WEBHOOKS__NETWORKS", "10.0.0.0/8, ::1/128"),
             ("OTHER", "1"),
         ];
         let config = load("[queue]\ntick_seconds = 3\nbatch_entries_max = 7\n", &env).unwrap();
         assert_eq!((config.queue.tick_seconds, config.queue.batch_entries_max), (9, 7));
         assert_eq!(config.server.listen, "127.0.0.1:1");
+        assert_eq!(config.guard().unwrap().networks.len(), 2);
+        let error = load("[webhooks]\nnetworks = [\"here\"]\n", &[]).unwrap_err();
+        assert!(error.contains("`here`"), "{error}");
         let error = load("", &[("NAMEPLATE__QUEUE__TICK_SECONDS", "soon")]).unwrap_err();
         assert!(error.contains("`soon` is not a whole number"), "{error}");
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
+use connectors::webhooks::{Courier, Guard, Keys};
 use pipeline::Clock;
 use policy::Bundle;
 use tokio::runtime::{Builder, Runtime};
@@ -28,11 +29,18 @@ pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
+/// Where it answers.
+pub(crate) struct Listeners {
+    pub(crate) site: TcpListener,
+    pub(crate) metrics: Option<TcpListener>,
+}
+
 /// A server that answers.
 pub(crate) struct Serving {
     runtime: Runtime,
     stop: watch::Sender<bool>,
     thread: JoinHandle<std::io::Result<()>>,
+    errands: tokio::task::JoinHandle<()>,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -46,12 +54,13 @@ impl Serving {
         store: &Store,
         clock: Clock,
         packs: BTreeMap<String, Bundle>,
-        listener: TcpListener,
+        listeners: Listeners,
         settings: web::Settings,
+        guard: Guard,
         limits: web::Limits,
-        metrics: Option<TcpListener>,
     ) -> anyhow::Result<Self> {
         let runtime = Builder::new_multi_thread().enable_all().thread_name("http").build()?;
+        let courier = Arc::new(Courier::new(guard, store.vault.clone() as Arc<dyn Keys>));
         let app = web::AppState::new(web::Parts {
             handle: store.handle(),
             clock,
@@ -59,6 +68,7 @@ impl Serving {
             signer: Some(Arc::clone(&store.signer)),
             packs,
             regions: web::Regions::builtin(),
+            courier: Arc::clone(&courier),
             limits: limits.clone(),
             settings,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -69,7 +79,9 @@ impl Serving {
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
         };
         let (stop, stopping) = watch::channel(false);
-        if let Some(metrics) = metrics {
+        let errands = courier.run(store.handle(), web::webhook_message(), stopping.clone());
+        let errands = runtime.spawn(errands);
+        if let Some(metrics) = listeners.metrics {
             let metrics = listen(&runtime, metrics)?;
             let router = web::metrics_router(app.clone());
             let stopped = until(stopping.clone());
@@ -80,12 +92,12 @@ impl Serving {
                 }
             });
         }
-        let listener = listen(&runtime, listener)?;
+        let listener = listen(&runtime, listeners.site)?;
         let handle = runtime.handle().clone();
         let thread = std::thread::Builder::new()
             .name("accept".into())
             .spawn(move || handle.block_on(web::serve(listener, web::site(app), limits, until(stopping))))?;
-        Ok(Self { runtime, stop, thread, interrupt, terminate })
+        Ok(Self { runtime, stop, thread, errands, interrupt, terminate })
     }
 
     /// Waits for Ctrl-C or a polite kill.
@@ -116,6 +128,9 @@ impl Serving {
         // Nobody listens any more only when the server has ended by itself.
         let _ = self.stop.send(true);
         let ended = self.thread.join();
+        if self.runtime.block_on(self.errands).is_err() {
+            tracing::error!("sending effects ended with a broken promise, see above");
+        }
         self.runtime.shutdown_timeout(std::time::Duration::from_secs(1));
         match ended {
             Ok(served) => served.context("the server failed"),

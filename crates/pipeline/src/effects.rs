@@ -1,12 +1,14 @@
 //! The feed of effects: what the outside must be told, in order, each with an id that never changes.
 //!
-//! The feed is bounded and its oldest part goes first. It is saved with each snapshot and refilled by replay, so a
+//! The feed is bounded and its oldest part goes first, though what an endpoint of a webhook still needs is kept longer. It is saved with each snapshot and refilled by replay, so a
 //! reader that resumes after a restart sees what it would have seen without one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use state::{Effect, EffectId};
+use state::{Effect, EffectId, Machine};
+
+use crate::limits::Limits;
 
 /// A part of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,31 +27,57 @@ pub struct EffectPage {
 #[derive(Debug)]
 pub(crate) struct Feed {
     kept_max: usize,
+    held_max: usize,
     effects: VecDeque<Arc<Effect>>,
     /// The newest effect that is gone.
     dropped: Option<EffectId>,
 }
 
 impl Feed {
-    pub(crate) fn new(kept_max: usize) -> Self {
-        Self { kept_max: kept_max.max(1), effects: VecDeque::new(), dropped: None }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let kept_max = limits.effects_kept_max.max(1);
+        Self {
+            kept_max,
+            held_max: limits.effects_held_max.max(kept_max),
+            effects: VecDeque::new(),
+            dropped: None,
+        }
     }
 
-    /// The feed as it was saved. A smaller `kept_max` than at the time of saving drops the oldest.
-    pub(crate) fn restore(kept_max: usize, dropped: Option<EffectId>, effects: Vec<Effect>) -> Self {
-        let mut feed = Self::new(kept_max);
+    /// The feed as it was saved. Smaller limits than at the time of saving drop the oldest.
+    pub(crate) fn restore(
+        limits: &Limits,
+        dropped: Option<EffectId>,
+        effects: Vec<Effect>,
+        machine: &Machine,
+    ) -> Self {
+        let mut feed = Self::new(limits);
         feed.dropped = dropped;
-        feed.extend(effects);
+        feed.extend(effects, machine);
         feed
     }
 
-    pub(crate) fn extend(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            if self.effects.len() == self.kept_max {
-                self.dropped = self.effects.pop_front().map(|effect| effect.id);
-            }
-            self.effects.push_back(Arc::new(effect));
+    /// Takes what is new, and lets the oldest go that are too many and that no endpoint needs.
+    pub(crate) fn extend(&mut self, effects: Vec<Effect>, machine: &Machine) {
+        self.effects.extend(effects.into_iter().map(Arc::new));
+        if self.effects.len() <= self.kept_max {
+            return;
         }
+        let needed = machine.effects_needed_from();
+        while self.effects.len() > self.kept_max
+            && let Some(oldest) = self.effects.front()
+        {
+            if needed.is_some_and(|needed| oldest.id >= needed) && self.effects.len() <= self.held_max {
+                break;
+            }
+            self.dropped = Some(oldest.id);
+            self.effects.pop_front();
+        }
+    }
+
+    pub(crate) fn get(&self, id: EffectId) -> Option<Effect> {
+        let place = self.effects.binary_search_by_key(&id, |effect| effect.id).ok()?;
+        self.effects.get(place).map(|effect| Effect::clone(effect))
     }
 
     pub(crate) fn after(&self, cursor: Option<EffectId>, limit: usize) -> EffectPage {

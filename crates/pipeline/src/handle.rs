@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use state::{Command, EdgeEvent, EffectId, HolderId, Outcome, PlatformId, Reader};
+use state::{Command, EdgeEvent, Effect, EffectId, HolderId, Outcome, PlatformId, Reader};
 use tokio::sync::{oneshot, watch};
 
 use crate::effects::{EffectPage, Feed};
@@ -318,6 +318,12 @@ impl Handle {
     #[must_use]
     pub fn effects_after(&self, cursor: Option<EffectId>, limit: usize) -> EffectPage {
         self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).after(cursor, limit)
+    }
+
+    /// One effect, while it is kept.
+    #[must_use]
+    pub fn effect(&self, id: EffectId) -> Option<Effect> {
+        self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).get(id)
     }
 
     /// Why no more commands are taken; `None` while they are.

@@ -25,6 +25,8 @@ pub struct Limits {
     pub snapshot_at_close: bool,
     /// Effects kept for readers of the feed. Older ones are gone, and a reader is told so.
     pub effects_kept_max: usize,
+    /// Effects kept at most for endpoints that did not get them yet. Beyond that the oldest go, and the endpoint is told so.
+    pub effects_held_max: usize,
     /// How often a tick is logged while the clock runs by itself. `None`: only when someone submits one.
     pub tick_every: Option<Duration>,
     /// Whether it is listed whom each account follows. Without it nobody can ask, and purges of a few accounts take a pass
@@ -47,6 +49,7 @@ impl Default for Limits {
             snapshots_kept: 2,
             snapshot_at_close: true,
             effects_kept_max: 100_000,
+            effects_held_max: 1_000_000,
             tick_every: Some(Duration::from_secs(5)),
             following_lists: true,
             forget_retry: Duration::from_secs(1),

@@ -229,7 +229,8 @@ fn recover(
             for (entry, bytes) in group? {
                 recovered.last_ms = entry.at.0;
                 apply::apply(&mut recovered.machine, &recovered.pending, &entry);
-                recovered.feed.extend(recovered.machine.take_effects());
+                let effects = recovered.machine.take_effects();
+                recovered.feed.extend(effects, &recovered.machine);
                 recovered.since_snapshot.entries += 1;
                 recovered.since_snapshot.bytes += bytes;
                 progress(recovered.since_snapshot.entries, last - start);
@@ -292,9 +293,7 @@ fn load(
     let mut passed_over = Vec::new();
     for position in snapshots.list()?.into_iter().rev() {
         let loaded = match snapshots.load(position) {
-            Ok(Some(bytes)) => {
-                snapshot::decode(bytes, state_limits.clone(), limits.effects_kept_max, threads)
-            }
+            Ok(Some(bytes)) => snapshot::decode(bytes, state_limits.clone(), limits, threads),
             Ok(None) => continue,
             Err(error) => Err(error.to_string()),
         };
@@ -331,7 +330,7 @@ fn load(
         machine: Machine::new(state_limits),
         unpacker: None,
         stopped: Arc::default(),
-        feed: Feed::new(limits.effects_kept_max),
+        feed: Feed::new(limits),
         pending: Pending::default(),
         last_ms: i64::MIN,
         snapshot: None,

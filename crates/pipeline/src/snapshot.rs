@@ -11,6 +11,7 @@ use state::{Effect, EffectId, HolderId, Machine, PlatformId};
 
 use crate::effects::Feed;
 use crate::forget::Holder;
+use crate::limits::Limits;
 
 const MAGIC: &[u8; 8] = b"npstate\x02";
 
@@ -72,17 +73,18 @@ impl Pinned {
 /// A sentence on what is wrong with the bytes.
 pub(crate) fn decode(
     bytes: Vec<u8>,
-    limits: state::Limits,
-    effects_kept_max: usize,
+    state_limits: state::Limits,
+    limits: &Limits,
     threads: usize,
 ) -> Result<Loaded, String> {
     let mut cut = Cut(bytes.strip_prefix(MAGIC).ok_or("it is not a snapshot of this version")?);
     let parts = read_parts(&mut cut).ok_or("it is cut off or damaged before the state")?;
     let from = bytes.len() - cut.0.len();
-    let machine =
-        Machine::load_packed(&Arc::new(bytes), from, limits, threads).map_err(|error| error.to_string())?;
+    let machine = Machine::load_packed(&Arc::new(bytes), from, state_limits, threads)
+        .map_err(|error| error.to_string())?;
     let (pending, dropped, effects) = parts;
-    Ok(Loaded { machine, feed: Feed::restore(effects_kept_max, dropped, effects), pending })
+    let feed = Feed::restore(limits, dropped, effects, &machine);
+    Ok(Loaded { machine, feed, pending })
 }
 
 type Parts = (Vec<Holder>, Option<EffectId>, Vec<state::Effect>);

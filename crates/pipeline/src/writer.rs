@@ -220,7 +220,7 @@ impl Writer {
         }
         let effects = self.machine.take_effects();
         if !effects.is_empty() {
-            self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).extend(effects);
+            self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner).extend(effects, &self.machine);
         }
         self.applied.send_replace(last);
 

@@ -164,6 +164,25 @@ pub enum EffectKind {
 }
 
 impl EffectKind {
+    /// The machine words of all kinds.
+    pub const WORDS: [&'static str; 15] = [
+        "crossed",
+        "notice_due",
+        "shown",
+        "hidden",
+        "restricted",
+        "lifted",
+        "withdrawn",
+        "appealed",
+        "appeal_decided",
+        "notice_extended",
+        "held",
+        "released",
+        "left",
+        "filtered",
+        "restored",
+    ];
+
     /// The machine word, as in the API: `crossed`, `notice_due`, ...
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -119,6 +119,10 @@ fn is_lower(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 
+fn is_printable(c: char) -> bool {
+    c.is_ascii_graphic()
+}
+
 fn is_label(c: char) -> bool {
     !c.is_control()
 }
@@ -150,6 +154,11 @@ text_id!(
 text_id!(
     /// A province or state an account speaks from, no finer. Never an address.
     RegionName, 64, "anything but control characters", is_label
+);
+
+text_id!(
+    /// Where effects are sent: an absolute address with `http` or `https`. What else it may be is up to who connects.
+    WebhookUrl, 2048, "printable ASCII characters", is_printable
 );
 
 /// The name of an account as a borrowed value: what an event carries and what a lookup takes.

@@ -60,6 +60,7 @@ mod registers;
 mod snapshot;
 mod some_followers;
 mod state_hash;
+mod webhooks;
 
 pub use account::{AccountRecord, Counted, Dated, HoldPlaced, Identity, Seen};
 pub use case::{AppealAnswer, Appealed, Case, ConsentGiven, MOVES_MAX, Move, Ruling, Status};
@@ -72,7 +73,7 @@ pub use effect::{Effect, EffectId, EffectKind, MoveReason};
 pub use history::{Cause, HistoryRow};
 pub use ids::{
     ACCOUNT_ID_BYTES_MAX, AccountId, AccountKey, Actor, Code, Country, Currency, EventId, HolderId, IdError,
-    KeyId, Label, Millis, PlatformId, RegionName, Role, Roles, RuleRef, moment,
+    KeyId, Label, Millis, PlatformId, RegionName, Role, Roles, RuleRef, WebhookUrl, moment,
 };
 pub use limits::{AMOUNT_MAX, Limits};
 pub use machine::{Broken, LoadError, Machine};
@@ -84,3 +85,4 @@ pub use reader::{
     Nameplate, PlatformRead, Reader, Recounted, ShownField, WithheldField,
 };
 pub use snapshot::Pinned;
+pub use webhooks::{Retry, WEBHOOK_KEYS_MAX, Webhook, WebhookKey};

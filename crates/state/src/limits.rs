@@ -22,6 +22,10 @@ pub struct Limits {
     pub packs_max: u32,
     /// Changes that wait for two people at once on one platform.
     pub proposals_max: u32,
+    /// Endpoints that effects of one platform are sent to.
+    pub webhooks_max: u32,
+    /// Failed deliveries that one endpoint has tried again at once; then it is sent nothing new.
+    pub retries_max: u32,
     /// Items in one command (facts, metrics, sightings).
     pub items_max: u32,
     /// Metrics of one account.
@@ -63,6 +67,8 @@ impl Default for Limits {
             keys_max: 1_000,
             packs_max: 32,
             proposals_max: 16,
+            webhooks_max: 16,
+            retries_max: 1_000,
             items_max: 100_000,
             metrics_max: 32,
             ledgers_max: 32,

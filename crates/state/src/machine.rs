@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 use policy::Millis;
 
 use crate::commands::{Command, Entry, edges, tick};
-use crate::effect::Effect;
+use crate::effect::{Effect, EffectId};
 use crate::ids::PlatformId;
 use crate::limits::Limits;
 use crate::outcome::{Done, ItemOutcome, Outcome, Refusal};
 use crate::platform::{Context, Platform};
 use crate::reader::{Reader, Shared};
+use crate::webhooks::Webhook;
 
 /// A promise of the state that does not hold: a bug, never bad input.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +137,10 @@ impl Machine {
             Command::ProposeChange(command) => command.apply(platform, &ctx).map(plain),
             Command::DecideProposal(command) => command.apply(platform, &ctx).map(plain),
             Command::SetBlastRadius(command) => command.apply(platform, &ctx).map(plain),
+            Command::SetWebhook(command) => command.apply(platform, &ctx).map(plain),
+            Command::RemoveWebhook(command) => command.apply(platform, &ctx).map(plain),
+            Command::RewindWebhook(command) => command.apply(platform, &ctx).map(plain),
+            Command::RecordDeliveries(command) => command.apply(platform, &ctx).map(plain),
             Command::Filter(command) => command.apply(platform, &mut ctx).map(plain),
             Command::UndoFilter(command) => command.apply(platform, &mut ctx).map(plain),
             Command::Hold(command) => command.apply(platform, &mut ctx).map(plain),
@@ -179,6 +184,15 @@ impl Machine {
     /// The effects since the last call, in order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// The oldest effect that an endpoint may still need; `None` if none needs any.
+    pub fn effects_needed_from(&self) -> Option<EffectId> {
+        let all = self.platforms.values().map(|platform| platform.shared.webhooks.load());
+        let first = |webhooks: arc_swap::Guard<Arc<BTreeMap<_, Arc<Webhook>>>>| {
+            webhooks.values().filter(|webhook| !webhook.gone).map(|webhook| webhook.needs_from()).min()
+        };
+        all.filter_map(first).min()
     }
 
     /// Puts a piece of what is idle in order, and says whether there may be more: see [`followers::Engine::settle_more`].

@@ -219,6 +219,14 @@ pub enum Refusal {
         /// The bound as it is.
         accounts: u32,
     },
+    /// No endpoint of that id.
+    UnknownWebhook(Code),
+    /// `webhooks_max` is reached.
+    TooManyWebhooks,
+    /// Somebody else changed the endpoint meanwhile.
+    WebhookChanged,
+    /// There are no effects of that kind.
+    UnknownEffectKind(Code),
     /// The account is linked to another holder; the platform must unlink by leaving first.
     LinkedToAnotherHolder,
     /// An identity without fields shows nothing.
@@ -285,6 +293,10 @@ impl Refusal {
             Refusal::SomebodyElseMustConfirm => "somebody_else_must_confirm",
             Refusal::NotTheNumber { .. } => "not_the_number",
             Refusal::WiderTakesTwo { .. } => "wider_takes_two",
+            Refusal::UnknownWebhook(_) => "unknown_webhook",
+            Refusal::TooManyWebhooks => "too_many_webhooks",
+            Refusal::WebhookChanged => "webhook_changed",
+            Refusal::UnknownEffectKind(_) => "unknown_effect_kind",
             Refusal::LinkedToAnotherHolder => "linked_to_another_holder",
             Refusal::IdentityWithoutFields => "identity_without_fields",
             Refusal::AlreadyLeft => "already_left",
@@ -376,6 +388,12 @@ impl Refusal {
                 "one person may change what is shown of {accounts} accounts: propose a wider bound, and have two others \
                  confirm it"
             ),
+            Refusal::UnknownWebhook(id) => format!("this platform has no webhook `{id}`"),
+            Refusal::TooManyWebhooks => "this platform has as many webhooks as it may: remove one".into(),
+            Refusal::WebhookChanged => "the webhook was changed meanwhile: look again and repeat".into(),
+            Refusal::UnknownEffectKind(kind) => {
+                format!("there are no effects of the kind `{kind}`: see the field `kind` of the feed of effects")
+            }
             Refusal::LinkedToAnotherHolder => "the account belongs to another holder: let it leave first".into(),
             Refusal::IdentityWithoutFields => "an identity needs at least one field".into(),
             Refusal::AlreadyLeft => "the account has left".into(),

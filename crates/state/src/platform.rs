@@ -20,7 +20,7 @@ use crate::effect::{Effect, EffectId, EffectKind};
 use crate::event_ids::EventIds;
 use crate::history::{Cause, History};
 use crate::holders::Holders;
-use crate::ids::{AccountId, AccountKey, Label, PlatformId};
+use crate::ids::{AccountId, AccountKey, Code, Label, PlatformId};
 use crate::ledger_timers::LedgerTimers;
 use crate::limits::Limits;
 use crate::outcome::{ItemOutcome, Refusal};
@@ -29,6 +29,7 @@ use crate::proposals::Proposals;
 use crate::reader::case_views;
 use crate::registers::Registers;
 use crate::snapshot::Laid;
+use crate::webhooks::Webhook;
 
 /// What readers of a platform see.
 #[derive(Debug)]
@@ -43,6 +44,7 @@ pub(crate) struct PlatformShared {
     pub(crate) slots: boxcar::Vec<Slot>,
     pub(crate) packs: ArcSwap<Vec<Arc<PackInForce>>>,
     pub(crate) proposals: ArcSwap<Proposals>,
+    pub(crate) webhooks: ArcSwap<BTreeMap<Code, Arc<Webhook>>>,
     pub(crate) tallies: Tallies,
     pub(crate) letters: DeadLetters,
     pub(crate) nothing_known: Arc<AccountRecord>,
@@ -196,6 +198,7 @@ impl Platform {
             slots: boxcar::Vec::new(),
             packs: ArcSwap::from_pointee(Vec::new()),
             proposals: ArcSwap::default(),
+            webhooks: ArcSwap::default(),
             tallies: Tallies::default(),
             letters: DeadLetters::default(),
             nothing_known: Arc::new(nothing_known),

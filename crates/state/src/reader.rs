@@ -21,12 +21,13 @@ use crate::commands::add_amounts::first_kept;
 use crate::commands::{Attributes, Filter};
 use crate::dead_letters::DeadLetterPage;
 use crate::history::HistoryRow;
-use crate::ids::{AccountId, AccountKey, KeyId, Label, PlatformId, Roles, RuleRef};
+use crate::ids::{AccountId, AccountKey, Code, KeyId, Label, PlatformId, Roles, RuleRef};
 use crate::outcome::Refusal;
 use crate::packs::{Kind, PackInForce};
 use crate::platform::PlatformShared;
 use crate::proposals::Proposals;
 use crate::reach;
+use crate::webhooks::Webhook;
 
 /// What the writer shows to every reader.
 #[derive(Debug, Default)]
@@ -457,6 +458,11 @@ impl PlatformRead {
     /// Changes that wait for two people, and how many accounts one person may change alone.
     pub fn proposals(&self) -> Arc<Proposals> {
         self.platform.proposals.load_full()
+    }
+
+    /// Where its effects are sent, by id.
+    pub fn webhooks(&self) -> Arc<BTreeMap<Code, Arc<Webhook>>> {
+        self.platform.webhooks.load_full()
     }
 
     /// Events that came too late, with numbers above `after`: at most `limit` (at least one), in the order they were heard.

@@ -41,10 +41,12 @@ use crate::record::v1::{
     rule, standing, standing_number, topics,
 };
 
+use crate::webhooks;
+
 pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 6;
+const VERSION: u16 = 7;
 
 /// Accounts whose ids are in one piece.
 const IDS: usize = 1 << 16;
@@ -124,6 +126,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         keys_max,
         packs_max,
         proposals_max,
+        webhooks_max,
+        retries_max,
         items_max,
         metrics_max,
         ledgers_max,
@@ -146,6 +150,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         keys_max,
         packs_max,
         proposals_max,
+        webhooks_max,
+        retries_max,
         items_max,
         metrics_max,
         ledgers_max,
@@ -229,6 +235,7 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
         put_actor(out, &pack.by);
     });
     shared.proposals.load().save(out);
+    webhooks::save(&shared.webhooks.load(), out);
     put_varint(out, p.moved.len() as u64);
     for no in &p.moved {
         put_varint(out, u64::from(*no));
@@ -284,6 +291,7 @@ fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
     let packs = b.list(pack)?;
     p.shared.packs.store(Arc::new(packs.into_iter().map(Arc::new).collect()));
     p.set_proposals(Proposals::load(b)?);
+    p.shared.webhooks.store(Arc::new(webhooks::load(b)?));
     p.moved = b.list(Bytes::varint_u32)?.into_iter().collect();
     p.look_at_all = b.bool()?;
     p.reached = b.list(|b| Some((b.varint_u32()?, b.varint()?)))?.into_iter().collect();

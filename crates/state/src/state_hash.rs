@@ -1,6 +1,6 @@
 //! A hash of all that matters, the same for logs that differ only in repeated or reordered events.
 //!
-//! In it: platforms, keys, packs and choices; per account its follower set with days, attributes, facts, metrics,
+//! In it: platforms, keys, packs and choices, endpoints; per account its follower set with days, attributes, facts, metrics,
 //! amounts, region, identity, holds, cases and answers. Not in it: account numbers, positions, the moves of a case, the count
 //! history, event ids, timers, counters and counts of some of the followers, since those tell in which order things were heard. Accounts are summed up,
 //! so that no order among them matters, and one of which nothing is known counts for nothing.
@@ -47,6 +47,8 @@ fn put_platform(out: &mut Vec<u8>, p: &Platform, clock: Millis) {
         put_actor(out, &pack.by);
     }
     shared.proposals.load().save(out);
+    // How far each endpoint is counts in positions.
+    shared.webhooks.load().values().for_each(|webhook| webhook.save_settings(out));
     let mut sum = [0u64; 4];
     let mut buffer = Vec::new();
     for no in 0..shared.directory.len() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use connectors::webhooks::Courier;
 use pipeline::{Clock, Handle, Identity, SealError};
 use policy::Bundle;
 use state::{Command, Identity as Logged, Millis, PlatformId, Reader};
@@ -86,6 +87,8 @@ pub struct Parts {
     pub packs: BTreeMap<String, Bundle>,
     /// From addresses to regions.
     pub regions: Regions,
+    /// Sends effects to endpoints.
+    pub courier: Arc<Courier>,
     /// Bounds.
     pub limits: Limits,
     /// Settings.
@@ -114,6 +117,9 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) jobs: Jobs,
     pub(crate) recounts: Recounts,
+    pub(crate) courier: Arc<Courier>,
+    /// Who makes keys of endpoints, one at a time.
+    pub(crate) keys_changing: tokio::sync::Mutex<()>,
     /// One simulation at a time.
     pub(crate) simulating: tokio::sync::Semaphore,
 }
@@ -134,13 +140,16 @@ impl std::fmt::Debug for AppState {
 impl AppState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { handle, clock, identities, signer, packs, regions, limits, settings, version } = parts;
+        let Parts { handle, clock, identities, signer, packs, regions, courier, limits, settings, version } =
+            parts;
         Self(Arc::new(Inner {
             pool: Pool::new(limits.bodies_bytes_max),
             idempotency: Table::new(limits.idempotency_keys_max, limits.idempotency_bytes_max),
             metrics: Metrics::default(),
             jobs: Jobs::default(),
             recounts: Recounts::default(),
+            courier,
+            keys_changing: tokio::sync::Mutex::default(),
             simulating: tokio::sync::Semaphore::new(1),
             regions: ArcSwap::from_pointee(regions),
             settings: ArcSwap::from_pointee(settings),

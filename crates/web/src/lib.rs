@@ -40,6 +40,7 @@ mod serve;
 mod watch;
 mod wire;
 
+pub use api::effects::webhook_message;
 pub use app::{AppState, Identities, Parts, PlatformSettings, Settings};
 pub use keys::{NewKey, mint, mint_root};
 pub use limits::Limits;

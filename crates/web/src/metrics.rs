@@ -125,8 +125,14 @@ async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
     write("nameplate_fields_revealed_total", "counter", app.metrics.reveals.load(Ordering::Relaxed));
     let (mut accounts, mut moved, mut dead_letters, mut dead_letters_dropped) = (0, 0, 0, 0);
     let (mut accepted, mut duplicate, mut stale, mut too_old, mut refused) = (0, 0, 0, 0, 0);
+    let (mut webhooks, mut webhook_retries, mut webhooks_gone) = (0, 0, 0);
     for id in reader.platforms() {
         if let Some(platform) = reader.platform(&id) {
+            for webhook in platform.webhooks().values() {
+                webhooks += 1;
+                webhook_retries += webhook.retries.len() as u64;
+                webhooks_gone += u64::from(webhook.gone);
+            }
             let counts = platform.counts();
             accounts += counts.accounts;
             moved += counts.moved;
@@ -142,6 +148,17 @@ async fn metrics(State(app): State<AppState>) -> impl IntoResponse {
     write("nameplate_follower_count_drift", "gauge", app.recounts.drift());
     write("nameplate_dead_letters", "gauge", dead_letters);
     write("nameplate_dead_letters_dropped_total", "counter", dead_letters_dropped);
+    let messages = app.courier.totals();
+    write("nameplate_webhooks", "gauge", webhooks);
+    write("nameplate_webhooks_gone", "gauge", webhooks_gone);
+    write("nameplate_webhook_retries", "gauge", webhook_retries);
+    write(
+        "nameplate_webhook_messages_delivered_total",
+        "counter",
+        messages.delivered.load(Ordering::Relaxed),
+    );
+    write("nameplate_webhook_attempts_failed_total", "counter", messages.failed.load(Ordering::Relaxed));
+    write("nameplate_webhook_messages_given_up_total", "counter", messages.given_up.load(Ordering::Relaxed));
     write("nameplate_accounts", "gauge", accounts);
     write("nameplate_accounts_moved", "gauge", moved);
     write("nameplate_events_accepted_total", "counter", accepted);

@@ -215,6 +215,7 @@ pub(crate) fn refusal_problem(refusal: &Refusal) -> Problem {
         Refusal::UnknownKey(_)
         | Refusal::UnknownPack(_)
         | Refusal::UnknownProposal(_)
+        | Refusal::UnknownWebhook(_)
         | Refusal::UnknownRule(_)
         | Refusal::FilterNotKept => &problem::UNKNOWN_THING,
         Refusal::TooManyItems { .. } => &problem::TOO_LARGE,

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accounts, admin, amounts, certificates, effects, follows, identities, ingest, jobs, me, meta, nameplates,
-    notices, purges, sightings,
+    notices, purges, sightings, webhooks,
 };
 use crate::app::AppState;
 use crate::pages;
@@ -144,6 +144,14 @@ endpoints! {
     UNDO_FILTER: post "/v1/me/filters/{filter}/undo", May::Holder => me::undo_filter;
     POST_APPEAL: post "/v1/me/appeals", May::Holder => me::post_appeal;
     LEAVE: post "/v1/me/leave", May::Holder => me::leave;
+
+    LIST_WEBHOOKS: get "/v1/webhooks", OFFICE => webhooks::list_webhooks;
+    SET_WEBHOOK: put "/v1/webhooks/{webhook}", OPERATOR => webhooks::set_webhook;
+    REMOVE_WEBHOOK: delete "/v1/webhooks/{webhook}", OPERATOR => webhooks::remove_webhook;
+    ROTATE_WEBHOOK: post "/v1/webhooks/{webhook}/rotate", OPERATOR => webhooks::rotate_webhook;
+    REWIND_WEBHOOK: post "/v1/webhooks/{webhook}/rewind", OPERATOR => webhooks::rewind_webhook;
+    PING_WEBHOOK: post "/v1/webhooks/{webhook}/ping", OPERATOR => webhooks::ping_webhook;
+    LIST_DELIVERIES: get "/v1/webhooks/{webhook}/deliveries", OFFICE => webhooks::list_deliveries;
 
     LIST_PLATFORMS: get "/v1/admin/platforms", OFFICE => admin::platforms::list_platforms;
     REGISTER_PLATFORM: post "/v1/admin/platforms", May::Root => admin::platforms::register_platform;

@@ -185,6 +185,7 @@ fn call(server: &Server, row: &Row, bearer: Option<&str>) -> Result<u16> {
         .replace("{filter}", "1")
         .replace("{key}", "kaaaaaaaaaaaa")
         .replace("{pack}", "weibo-2023")
+        .replace("{webhook}", "shop")
         .replace("{rule}", "legal-name")
         .replace("{number}", "1")
         .replace("{type}", "not-found");
@@ -203,10 +204,13 @@ fn query(row: &Row) -> &'static str {
             | "/v1/admin/packs"
             | "/v1/admin/proposals"
             | "/v1/admin/cases"
-            | "/v1/admin/dead-letters",
+            | "/v1/admin/dead-letters"
+            | "/v1/webhooks"
+            | "/v1/webhooks/{webhook}/deliveries",
         )
         | ("get", "/v1/admin/keys")
         | ("get" | "delete", "/v1/admin/packs/{pack}")
+        | ("delete", "/v1/webhooks/{webhook}")
         | ("delete", "/v1/admin/keys/{key}") => "?platform=tabled",
         ("get", "/v1/nameplates/{platform}/{account}" | "/v1/me/preview") => {
             "?viewer=verified&surface=profile"
@@ -279,6 +283,12 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
         ("post", "/v1/admin/dead-letters/settle") => {
             json!({ "platform": PLATFORM, "from": 1, "to": 1, "action": "let_go" })
         }
+        // Nothing there takes it: the name leads nowhere.
+        ("put", "/v1/webhooks/{webhook}") => json!({ "platform": PLATFORM, "url": "https://shop.invalid/" }),
+        ("post", "/v1/webhooks/{webhook}/rotate" | "/v1/webhooks/{webhook}/ping") => {
+            json!({ "platform": PLATFORM })
+        }
+        ("post", "/v1/webhooks/{webhook}/rewind") => json!({ "platform": PLATFORM, "after": "1-0" }),
         ("post", "/v1/admin/recounts") => json!({ "platform": PLATFORM }),
         _ => return ("application/json", None),
     };

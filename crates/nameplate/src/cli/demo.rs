@@ -14,8 +14,9 @@ use super::{EXIT_REFUSED, out, out_json};
 use crate::config::Config;
 use crate::demo::{self, Loaded, Printed, Stage, Summary, Teller};
 use crate::progress::grouped;
-use crate::server::{Serving, bind};
+use crate::server::{Listeners, Serving, bind};
 use crate::{packs, talk, wiring};
+use connectors::webhooks::Guard;
 
 /// Play the autumn of 2023 on a store of its own, then serve it on this machine
 ///
@@ -75,10 +76,11 @@ impl Demo {
             &store,
             Clock::Manual(stage.clock.clone()),
             packs,
-            listener,
+            Listeners { site: listener, metrics: None },
             demo_settings(&platforms),
+            // Whoever tries it out listens on this machine.
+            Guard { networks: vec!["127.0.0.0/8".parse()?], plain_http: true },
             web::Limits::default(),
-            None,
         )?;
         let ready = started.elapsed();
         if !self.json {

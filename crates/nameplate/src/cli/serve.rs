@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Data, Load, out_json};
 use crate::config::{Config, LogFormat};
-use crate::server::Serving;
+use crate::server::{Listeners, Serving};
 use crate::{packs, talk, wiring};
 
 /// Run the server
@@ -53,7 +53,9 @@ impl Serve {
             ..web::Limits::default()
         };
         let settings = config.web_settings()?;
-        let mut serving = Serving::start(&store, Clock::System, packs, listener, settings, limits, metrics)?;
+        let guard = config.guard()?;
+        let listeners = Listeners { site: listener, metrics };
+        let mut serving = Serving::start(&store, Clock::System, packs, listeners, settings, guard, limits)?;
         talk!(
             "position {}, {} entries replayed; answering on {url}",
             store.opened.position,

@@ -1,7 +1,7 @@
 //! The feed of effects: bounded, resumable, the same after a restart.
 
 use pipeline::EffectPage;
-use state::{Code, Command, EffectKind};
+use state::{Code, Command, EffectId, EffectKind};
 
 use crate::house::{House, account, demo, done, facts, register};
 
@@ -70,4 +70,60 @@ fn a_reader_that_is_too_slow_is_told_that_it_missed_some() {
     assert_eq!(words(&page), ["held"]);
     assert!(!page.missed);
     assert!(!page.complete);
+}
+
+#[test]
+fn what_an_endpoint_needs_is_kept_longer_but_not_without_end() {
+    let mut house = House::new();
+    house.limits.effects_kept_max = 2;
+    house.limits.effects_held_max = 5;
+    let (pipeline, _) = house.open();
+    done(&pipeline, register());
+    done(&pipeline, facts("ann"));
+    let key = state::commands::NewWebhookKey {
+        number: 1,
+        commitment: [1; 32],
+        public: [2; 32],
+        former_until: None,
+    };
+    let set = state::commands::SetWebhook {
+        platform: demo(),
+        id: Code::new("shop").unwrap(),
+        url: "https://shop.example/".parse().unwrap(),
+        kinds: Vec::new(),
+        key: Some(Box::new(key)),
+        by: state::Actor::System,
+    };
+    done(&pipeline, Command::SetWebhook(set));
+    let set_at = EffectId { position: 3, index: 0 };
+    let hold_and_release = |pipeline: &pipeline::Pipeline| {
+        done(pipeline, hold("stalking"));
+        done(pipeline, release("stalking"));
+    };
+    hold_and_release(&pipeline);
+    hold_and_release(&pipeline);
+    let all = pipeline.handle().effects_after(Some(set_at), 100);
+    assert_eq!((all.effects.len(), all.missed), (4, false), "two more than without the endpoint");
+    // A crash in between keeps them too: the endpoint is in the log before them.
+    pipeline.close();
+    let (pipeline, _) = house.open();
+    assert_eq!(pipeline.handle().effects_after(Some(set_at), 100), all);
+    assert_eq!(pipeline.handle().effect(all.effects[1].id).as_ref(), Some(&all.effects[1]));
+    hold_and_release(&pipeline);
+    let most = pipeline.handle().effects_after(Some(set_at), 100);
+    assert_eq!((most.effects.len(), most.missed), (5, true));
+    let record = state::commands::RecordDeliveries {
+        platform: demo(),
+        id: Code::new("shop").unwrap(),
+        from: set_at,
+        through: most.effects[4].id,
+        delivered: 5,
+        failed: Vec::new(),
+        settled: Vec::new(),
+        given_up: Vec::new(),
+        gone: false,
+    };
+    done(&pipeline, Command::RecordDeliveries(record));
+    hold_and_release(&pipeline);
+    assert_eq!(words(&pipeline.handle().effects_after(None, 100)), ["held", "released"]);
 }

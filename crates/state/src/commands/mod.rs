@@ -23,11 +23,15 @@ pub mod leave;
 pub mod link_identity;
 pub mod propose_change;
 pub mod purge;
+pub mod record_deliveries;
 pub mod register_platform;
 pub mod release;
+pub mod remove_webhook;
 pub mod revoke_key;
+pub mod rewind_webhook;
 pub mod set_blast_radius;
 pub mod set_metrics;
+pub mod set_webhook;
 pub mod settle_dead_letters;
 pub mod sight_region;
 pub mod tick;
@@ -49,11 +53,15 @@ pub use leave::Leave;
 pub use link_identity::LinkIdentity;
 pub use propose_change::ProposeChange;
 pub use purge::Purge;
+pub use record_deliveries::RecordDeliveries;
 pub use register_platform::RegisterPlatform;
 pub use release::Release;
+pub use remove_webhook::RemoveWebhook;
 pub use revoke_key::RevokeKey;
+pub use rewind_webhook::RewindWebhook;
 pub use set_blast_radius::SetBlastRadius;
 pub use set_metrics::{MetricItem, SetMetrics};
+pub use set_webhook::{NewWebhookKey, SetWebhook};
 pub use settle_dead_letters::SettleDeadLetters;
 pub use sight_region::{SightRegion, Sighting};
 pub use undo_filter::UndoFilter;
@@ -96,6 +104,14 @@ pub enum Command {
     DecideProposal(DecideProposal),
     /// One person may change what is shown of fewer accounts.
     SetBlastRadius(SetBlastRadius),
+    /// Effects are sent to an endpoint from now on, or otherwise than before.
+    SetWebhook(SetWebhook),
+    /// An endpoint is no longer sent anything.
+    RemoveWebhook(RemoveWebhook),
+    /// An endpoint is sent again what it was sent before.
+    RewindWebhook(RewindWebhook),
+    /// How far an endpoint is.
+    RecordDeliveries(RecordDeliveries),
     /// Followers are removed in bulk.
     Filter(Filter),
     /// A filter is undone.
@@ -150,6 +166,10 @@ impl Command {
             Command::ProposeChange(c) => Some(&c.platform),
             Command::DecideProposal(c) => Some(&c.platform),
             Command::SetBlastRadius(c) => Some(&c.platform),
+            Command::SetWebhook(c) => Some(&c.platform),
+            Command::RemoveWebhook(c) => Some(&c.platform),
+            Command::RewindWebhook(c) => Some(&c.platform),
+            Command::RecordDeliveries(c) => Some(&c.platform),
             Command::Filter(c) => Some(&c.platform),
             Command::UndoFilter(c) => Some(&c.platform),
             Command::Hold(c) => Some(&c.platform),
@@ -199,6 +219,10 @@ impl Command {
             Command::ProposeChange(_) => "propose_change",
             Command::DecideProposal(_) => "decide_proposal",
             Command::SetBlastRadius(_) => "set_blast_radius",
+            Command::SetWebhook(_) => "set_webhook",
+            Command::RemoveWebhook(_) => "remove_webhook",
+            Command::RewindWebhook(_) => "rewind_webhook",
+            Command::RecordDeliveries(_) => "record_deliveries",
             Command::Filter(_) => "filter",
             Command::UndoFilter(_) => "undo_filter",
             Command::Hold(_) => "hold",

@@ -14,15 +14,17 @@ use crate::case::Ruling;
 use crate::commands::{
     AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, Attributes, Command,
     DeactivatePack, DecideAppeal, DecideProposal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer,
-    IssueKey, Leave, LinkIdentity, MetricItem, ProposeChange, Purge, RegisterPlatform, Release, RevokeKey,
-    SetBlastRadius, SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    IssueKey, Leave, LinkIdentity, MetricItem, NewWebhookKey, ProposeChange, Purge, RecordDeliveries,
+    RegisterPlatform, Release, RemoveWebhook, RevokeKey, RewindWebhook, SetBlastRadius, SetMetrics,
+    SetWebhook, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use crate::edge_batch::EdgeBatch;
 use crate::ids::{
     AccountId, AccountKey, Actor, Code, Country, EventId, HolderId, IdError, KeyId, Label, PlatformId,
-    RegionName, Roles, RuleRef,
+    RegionName, Roles, RuleRef, WebhookUrl,
 };
 use crate::proposals::{change, choices, put_change, put_choices};
+use crate::webhooks::{effect_id, put_effect_id, put_retry, retry};
 
 const REGISTER_PLATFORM: u8 = 1;
 const ISSUE_KEY: u8 = 2;
@@ -50,6 +52,10 @@ const EXTEND_NOTICE: u8 = 23;
 const PROPOSE_CHANGE: u8 = 24;
 const DECIDE_PROPOSAL: u8 = 25;
 const SET_BLAST_RADIUS: u8 = 26;
+const SET_WEBHOOK: u8 = 27;
+const REMOVE_WEBHOOK: u8 = 28;
+const REWIND_WEBHOOK: u8 = 29;
+const RECORD_DELIVERIES: u8 = 30;
 
 /// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
 const CRITERIA_DEPTH_MAX: u32 = 500;
@@ -262,6 +268,45 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
             put_varint(out, u64::from(c.accounts));
             put_actor(out, &c.by);
         }
+        Command::SetWebhook(c) => {
+            out.push(SET_WEBHOOK);
+            put_text(out, c.platform.as_str());
+            put_text(out, c.id.as_str());
+            put_text(out, c.url.as_str());
+            put_list(out, &c.kinds, |out, kind| put_text(out, kind.as_str()));
+            put_option(out, c.key.as_ref(), |out, key| {
+                put_varint(out, u64::from(key.number));
+                out.extend_from_slice(&key.commitment);
+                out.extend_from_slice(&key.public);
+                put_option(out, key.former_until.as_ref(), put_millis);
+            });
+            put_actor(out, &c.by);
+        }
+        Command::RemoveWebhook(c) => {
+            out.push(REMOVE_WEBHOOK);
+            put_text(out, c.platform.as_str());
+            put_text(out, c.id.as_str());
+            put_actor(out, &c.by);
+        }
+        Command::RewindWebhook(c) => {
+            out.push(REWIND_WEBHOOK);
+            put_text(out, c.platform.as_str());
+            put_text(out, c.id.as_str());
+            put_effect_id(out, &c.to);
+            put_actor(out, &c.by);
+        }
+        Command::RecordDeliveries(c) => {
+            out.push(RECORD_DELIVERIES);
+            put_text(out, c.platform.as_str());
+            put_text(out, c.id.as_str());
+            put_effect_id(out, &c.from);
+            put_effect_id(out, &c.through);
+            put_varint(out, u64::from(c.delivered));
+            put_list(out, &c.failed, put_retry);
+            put_list(out, &c.settled, put_effect_id);
+            put_list(out, &c.given_up, put_effect_id);
+            out.push(u8::from(c.gone));
+        }
         Command::Tick => out.push(TICK),
     }
 }
@@ -296,6 +341,10 @@ pub(super) fn command(record: &[u8]) -> Result<Command, RecordError> {
         PROPOSE_CHANGE => ("propose_change", propose_change(&mut bytes)),
         DECIDE_PROPOSAL => ("decide_proposal", decide_proposal(&mut bytes)),
         SET_BLAST_RADIUS => ("set_blast_radius", set_blast_radius(&mut bytes)),
+        SET_WEBHOOK => ("set_webhook", set_webhook(&mut bytes)),
+        REMOVE_WEBHOOK => ("remove_webhook", remove_webhook(&mut bytes)),
+        REWIND_WEBHOOK => ("rewind_webhook", rewind_webhook(&mut bytes)),
+        RECORD_DELIVERIES => ("record_deliveries", record_deliveries(&mut bytes)),
         unknown => return Err(RecordError::UnknownCommand(unknown)),
     };
     match read {
@@ -327,6 +376,55 @@ fn set_blast_radius(b: &mut Bytes<'_>) -> Option<Command> {
         platform: platform(b)?,
         accounts: b.varint_u32()?,
         by: actor(b)?,
+    }))
+}
+
+fn set_webhook(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::SetWebhook(SetWebhook {
+        platform: platform(b)?,
+        id: id(b, Code::new)?,
+        url: id(b, WebhookUrl::new)?,
+        kinds: b.list(|b| id(b, Code::new))?,
+        key: b.option(|b| {
+            Some(Box::new(NewWebhookKey {
+                number: b.varint_u32()?,
+                commitment: b.array()?,
+                public: b.array()?,
+                former_until: b.option(millis)?,
+            }))
+        })?,
+        by: actor(b)?,
+    }))
+}
+
+fn remove_webhook(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::RemoveWebhook(RemoveWebhook {
+        platform: platform(b)?,
+        id: id(b, Code::new)?,
+        by: actor(b)?,
+    }))
+}
+
+fn rewind_webhook(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::RewindWebhook(RewindWebhook {
+        platform: platform(b)?,
+        id: id(b, Code::new)?,
+        to: effect_id(b)?,
+        by: actor(b)?,
+    }))
+}
+
+fn record_deliveries(b: &mut Bytes<'_>) -> Option<Command> {
+    Some(Command::RecordDeliveries(RecordDeliveries {
+        platform: platform(b)?,
+        id: id(b, Code::new)?,
+        from: effect_id(b)?,
+        through: effect_id(b)?,
+        delivered: b.varint_u32()?,
+        failed: b.list(retry)?,
+        settled: b.list(effect_id)?,
+        given_up: b.list(effect_id)?,
+        gone: b.bool()?,
     }))
 }
 

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use state::commands::*;
 use state::record::{RecordError, decode, encode};
 use state::{
-    AccountId, Actor, Change, Code, Country, EdgeBatchBuilder, HolderId, KeyId, Label, Op, PlatformId,
-    RegionName, Role, Roles, RuleRef, Ruling,
+    AccountId, Actor, Change, Code, Country, EdgeBatchBuilder, EffectId, HolderId, KeyId, Label, Op,
+    PlatformId, RegionName, Retry, Role, Roles, RuleRef, Ruling,
 };
 
 fn id(text: &str) -> AccountId {
@@ -121,6 +121,57 @@ fn samples() -> Vec<(&'static str, Command)> {
                 platform: platform.clone(),
                 accounts: 100,
                 by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "set_webhook",
+            Command::SetWebhook(SetWebhook {
+                platform: platform.clone(),
+                id: code("shop"),
+                url: "https://shop.example/effects".parse().unwrap(),
+                kinds: vec![code("notice_due"), code("shown")],
+                key: Some(Box::new(NewWebhookKey {
+                    number: 2,
+                    commitment: [3; 32],
+                    public: [4; 32],
+                    former_until: Some(Millis(1_698_796_800_000)),
+                })),
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "remove_webhook",
+            Command::RemoveWebhook(RemoveWebhook {
+                platform: platform.clone(),
+                id: code("shop"),
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "rewind_webhook",
+            Command::RewindWebhook(RewindWebhook {
+                platform: platform.clone(),
+                id: code("shop"),
+                to: EffectId { position: 7, index: 300 },
+                by: Actor::Operator(code("op-1")),
+            }),
+        ),
+        (
+            "record_deliveries",
+            Command::RecordDeliveries(RecordDeliveries {
+                platform: platform.clone(),
+                id: code("shop"),
+                from: EffectId { position: 7, index: 0 },
+                through: EffectId { position: 900, index: 2 },
+                delivered: 8,
+                failed: vec![Retry {
+                    id: EffectId { position: 8, index: 1 },
+                    attempts: 3,
+                    next_at: Millis(1_698_796_800_000),
+                }],
+                settled: vec![EffectId { position: 6, index: 0 }],
+                given_up: vec![EffectId { position: 5, index: 9 }],
+                gone: true,
             }),
         ),
         (
@@ -368,7 +419,7 @@ fn every_record_is_pinned() {
 fn every_command_has_a_golden_record() {
     let words: std::collections::BTreeSet<&str> =
         samples().iter().map(|(_, command)| command.as_str()).collect();
-    assert_eq!(words.len(), 26);
+    assert_eq!(words.len(), 30);
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod reading;
 mod replay;
 mod script;
 mod some_followers;
+mod webhooks;

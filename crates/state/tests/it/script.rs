@@ -10,13 +10,14 @@ use policy::{Field, HolderKind, Surface, Viewer};
 use state::commands::{
     AccountFacts, ActivatePack, AddAmounts, Amount, AmountItem, Answer, Appeal, Attributes, DeactivatePack,
     DecideAppeal, DecideProposal, ExtendNotice, Filter, FilterCriteria, Hold, HolderAnswer, IssueKey, Leave,
-    LinkIdentity, MetricItem, ProposeChange, Purge, RegisterPlatform, Release, RevokeKey, SetBlastRadius,
-    SetMetrics, SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
+    LinkIdentity, MetricItem, NewWebhookKey, ProposeChange, Purge, RecordDeliveries, RegisterPlatform,
+    Release, RemoveWebhook, RevokeKey, RewindWebhook, SetBlastRadius, SetMetrics, SetWebhook,
+    SettleDeadLetters, SightRegion, Sighting, Topics, UndoFilter, UpsertAccounts,
 };
 use state::{
-    AccountId, AccountKey, Actor, Change, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectKind,
-    Entry, Limits, Machine, Millis, Op, Outcome, PlatformId, RegionName, Role, Roles, RuleRef, Ruling,
-    record,
+    AccountId, AccountKey, Actor, Change, Code, Command, Country, Done, EdgeBatchBuilder, Effect, EffectId,
+    EffectKind, Entry, Limits, Machine, Millis, Op, Outcome, PlatformId, RegionName, Retry, Role, Roles,
+    RuleRef, Ruling, record,
 };
 
 use crate::packs::TestPack;
@@ -50,6 +51,12 @@ pub(crate) fn check_with(limits: Limits, script: &str) {
     }
     assert!(failures.is_empty(), "\n{failures}");
     run.replay(limits);
+}
+
+/// `7-0`
+fn effect_id(text: &str) -> EffectId {
+    let (position, index) = text.split_once('-').unwrap();
+    EffectId { position: position.parse().unwrap(), index: index.parse().unwrap() }
 }
 
 pub(crate) struct Run {
@@ -328,6 +335,43 @@ impl Run {
             "radius" => {
                 Command::SetBlastRadius(SetBlastRadius { platform, accounts: plain[0].parse().unwrap(), by })
             }
+            "webhook" => Command::SetWebhook(SetWebhook {
+                platform,
+                id: code(plain[0]),
+                url: format!("https://{}", plain[1]).parse().unwrap(),
+                kinds: plain[2..].iter().map(|kind| code(kind)).collect(),
+                key: options.get("key").map(|number| {
+                    Box::new(NewWebhookKey {
+                        number: number.parse().unwrap(),
+                        commitment: [1; 32],
+                        public: [2; 32],
+                        former_until: options.get("former").map(|until| Millis(START + millis(until))),
+                    })
+                }),
+                by,
+            }),
+            "unhook" => Command::RemoveWebhook(RemoveWebhook { platform, id: code(plain[0]), by }),
+            "rewind" => Command::RewindWebhook(RewindWebhook {
+                platform,
+                id: code(plain[0]),
+                to: effect_id(plain[1]),
+                by,
+            }),
+            "delivered" => Command::RecordDeliveries(RecordDeliveries {
+                platform,
+                id: code(plain[0]),
+                from: effect_id(plain[1]),
+                through: effect_id(plain[2]),
+                delivered: options.get("sent").map_or(0, |sent| sent.parse().unwrap()),
+                failed: options
+                    .get("failed")
+                    .map(|id| Retry { id: effect_id(id), attempts: 1, next_at: at })
+                    .into_iter()
+                    .collect(),
+                settled: options.get("settled").map(|id| effect_id(id)).into_iter().collect(),
+                given_up: options.get("given_up").map(|id| effect_id(id)).into_iter().collect(),
+                gone: options.contains_key("gone"),
+            }),
             "unpack" => Command::DeactivatePack(DeactivatePack { platform, pack: code(plain[0]), by }),
             "link" => Command::LinkIdentity(LinkIdentity {
                 platform,

@@ -1,9 +1,13 @@
 //! The feed of effects: what the platform must do or tell, in order, with ids that never change.
 
+use std::sync::Arc;
+
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use connectors::webhooks::Message;
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use state::{Effect, EffectId, EffectKind, RuleRef};
 use utoipa::{IntoParams, ToSchema};
 
@@ -187,6 +191,14 @@ impl From<Effect> for EffectView {
         }
         view
     }
+}
+
+/// What a message of a webhook carries: the same as the feed.
+pub fn webhook_message() -> Message {
+    Arc::new(|effect| {
+        #[expect(clippy::expect_used, reason = "words, numbers and texts have a JSON form")]
+        to_raw_value(&EffectView::from(effect.clone())).expect("an effect as JSON")
+    })
 }
 
 /// Effects of one platform, oldest first.

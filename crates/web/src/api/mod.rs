@@ -15,3 +15,4 @@ pub(crate) mod nameplates;
 pub(crate) mod notices;
 pub(crate) mod purges;
 pub(crate) mod sightings;
+pub(crate) mod webhooks;

@@ -169,6 +169,13 @@ text!(
     "must be a letter and up to 63 letters, digits, `_`, `-` and `.`"
 );
 text!(
+    /// Where effects are sent.
+    Address, "WebhookUrl", state::WebhookUrl,
+    |text| if text.starts_with("http") { state::WebhookUrl::new(text).ok() } else { None },
+    "^https?://[!-~]{1,2040}$", 8, 2048, "An address that effects are sent to.", "https://example.com/effects",
+    "must be an address of at most 2048 characters, as in `https://example.com/effects`"
+);
+text!(
     /// The public half of an API key.
     KeyId, "KeyId", state::KeyId,
     |text| if is_plain(text) { state::KeyId::new(text).ok() } else { None },
@@ -261,6 +268,8 @@ pub(crate) type Count = Whole<0, COUNT_MAX>;
 pub(crate) type LetterNumber = Whole<1, SAFE_MAX>;
 /// Days that somebody cannot follow again.
 pub(crate) type BarDays = Whole<0, 365>;
+/// Hours that former keys of an endpoint go on signing.
+pub(crate) type KeepHours = Whole<0, 720>;
 /// Days that somebody was not active.
 pub(crate) type InactiveDays = Whole<0, { u16::MAX as i64 }>;
 /// Followers that a recount reads in a second.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use connectors::webhooks::{Courier, Guard};
 use http_body_util::BodyExt;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use pipeline::{Clock, ManualClock, Pipeline};
@@ -36,8 +37,9 @@ pub(crate) struct House {
     pub(crate) clock: ManualClock,
     pub(crate) keys: BTreeMap<&'static str, String>,
     pub(crate) vault: Arc<Vault<memory::Blobs>>,
+    pub(crate) courier: Arc<Courier>,
     // Dropped last: the site's handle belongs to it.
-    _pipeline: Pipeline,
+    pub(crate) pipeline: Pipeline,
     _ring: tempfile::TempDir,
 }
 
@@ -126,6 +128,8 @@ impl House {
                 PlatformSettings { holder_key: Some(holder_key), public_view_as: false },
             )]),
         };
+        let guard = Guard { networks: vec!["127.0.0.0/8".parse().unwrap()], plain_http: true };
+        let courier = Arc::new(Courier::new(guard, vault.clone()));
         let app = AppState::new(web::Parts {
             handle: pipeline.handle(),
             clock: Clock::Manual(clock.clone()),
@@ -135,6 +139,7 @@ impl House {
             )),
             packs: BTreeMap::from([("test-2026".to_owned(), pack())]),
             regions: Regions::with_overrides("198.51.100.0/24,CN,Zhejiang\n").unwrap(),
+            courier: Arc::clone(&courier),
             limits,
             settings,
             version: "test".into(),
@@ -146,7 +151,8 @@ impl House {
             clock,
             keys: BTreeMap::from([("root", ROOT.to_owned())]),
             vault,
-            _pipeline: pipeline,
+            courier,
+            pipeline,
             _ring: ring,
         }
     }

@@ -15,3 +15,4 @@ mod operators;
 mod pages;
 mod platforms;
 mod serving;
+mod webhooks;

@@ -18,6 +18,6 @@ use crate::auth::Caller;
 use crate::problem::Problem;
 
 /// The operator behind a key, for the log.
-fn actor(caller: &Caller) -> Result<Actor, Problem> {
+pub(crate) fn actor(caller: &Caller) -> Result<Actor, Problem> {
     Code::new(caller.id()).map(Actor::Operator).map_err(|_| Problem::broken("a key id is a code"))
 }
