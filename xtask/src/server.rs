@@ -29,6 +29,12 @@ impl Store {
         Ok(Self { binary: binary.to_owned(), data: data.to_owned(), platform, key })
     }
 
+    /// Makes an empty data folder.
+    pub(crate) fn without_platform(binary: &Path, data: &Path) -> Result<Self> {
+        output(Command::new(binary).args(["init", "--json", "--data"]).arg(data))?;
+        Ok(Self { binary: binary.to_owned(), data: data.to_owned(), platform: "", key: String::new() })
+    }
+
     /// Puts a pack in force: the one from a threshold on, for generated input.
     pub(crate) fn activate_followers_only(&self, threshold: u64) -> Result<()> {
         let from = root().join("xtask").join("packs").join("followers-only");
@@ -73,6 +79,11 @@ impl Store {
 
     /// Like [`Store::serve`], with a settings file; platforms are set there and not in the environment.
     pub(crate) fn serve_with(&self, file: &str, settings: &[(&str, &str)]) -> Result<Server> {
+        self.serve_more(file, settings, &[])
+    }
+
+    /// Like [`Store::serve_with`], with further arguments.
+    pub(crate) fn serve_more(&self, file: &str, settings: &[(&str, &str)], more: &[&str]) -> Result<Server> {
         let config = self.data.with_extension("toml");
         std::fs::write(&config, file)?;
         let log = std::fs::File::options().create(true).append(true).open(self.data.with_extension("log"))?;
@@ -81,6 +92,7 @@ impl Store {
             .arg(&self.data)
             .arg("--config")
             .arg(&config)
+            .args(more)
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)

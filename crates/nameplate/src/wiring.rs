@@ -20,6 +20,8 @@ pub(crate) const RING_FILE: &str = "keyring";
 /// File name of the key that opens the ring, unless the configuration names another.
 pub(crate) const KEY_FILE: &str = "vault.key";
 
+/// Its presence says that the log of a data folder has the times of a rehearsal.
+pub(crate) const REHEARSAL_FILE: &str = "rehearsal";
 /// File name of the key that signs count certificates.
 pub(crate) const SIGNER_FILE: &str = "certificate.key";
 
@@ -52,12 +54,32 @@ pub(crate) fn create_ring(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens a data folder: lock, vault, snapshot, log.
+/// Opens a data folder: lock, vault, snapshot, log. One that was rehearsed on is opened by a clock that is moved by hand, and no
+/// other is.
 ///
 /// # Errors
 /// When the folder is not one, is in use, or its content does not pass the checks.
 pub(crate) fn open(config: &Config, clock: Clock) -> anyhow::Result<Store> {
-    open_with(config, clock, config.limits())
+    let mark = config.store.data.join(REHEARSAL_FILE);
+    let rehearses = !clock.runs();
+    if mark.exists() && !rehearses {
+        bail!(
+            "`{0}` was rehearsed on, so its log is not of this day; go on with `nameplate serve --rehearsal TIME`, or make \
+             another with `nameplate init --data DIR`",
+            config.store.data.display()
+        );
+    }
+    let store = open_with(config, clock, config.limits())?;
+    if rehearses && !mark.exists() {
+        if store.opened.position > 0 {
+            bail!(
+                "`{}` is in use by the day's clock; rehearse on a new one, made with `nameplate init --data DIR`",
+                config.store.data.display()
+            );
+        }
+        std::fs::write(&mark, "").with_context(|| format!("cannot write `{}`", mark.display()))?;
+    }
+    Ok(store)
 }
 
 /// Opens a store for a verb that only looks: it logs no tick and saves no snapshot.

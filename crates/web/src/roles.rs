@@ -179,6 +179,7 @@ endpoints! {
     SETTLE_DEAD_LETTERS: post "/v1/admin/dead-letters/settle", OPERATOR => admin::dead_letters::settle_dead_letters;
     START_RECOUNT: post "/v1/admin/recounts", OFFICE => admin::recounts::start_recount;
     GET_RECOUNT: get "/v1/admin/recounts/{platform}", OFFICE => admin::recounts::get_recount;
+    MOVE_CLOCK: post "/v1/admin/clock", May::Root => admin::clock::move_clock;
     TICK: post "/v1/admin/ticks", May::Root => admin::ticks::tick;
 
     HEALTHZ: get "/healthz", May::Anybody => meta::healthz;

@@ -18,6 +18,7 @@ mod roles;
 mod rules_model;
 mod soak;
 mod speed;
+mod stories;
 mod story;
 mod unspecified;
 
@@ -86,6 +87,11 @@ const PIECES: &[Piece] = &[
         name: "blast-radius",
         says: "nobody alone changes what is shown of many accounts: two others confirm the number",
         run: blast_radius::show,
+    },
+    Piece {
+        name: "stories",
+        says: "autumn 2023 and a seller's year over HTTP, every webhook verified in two languages",
+        run: stories::show,
     },
     Piece {
         name: "api-fuzz",

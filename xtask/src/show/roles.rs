@@ -289,6 +289,7 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
             json!({ "platform": PLATFORM })
         }
         ("post", "/v1/webhooks/{webhook}/rewind") => json!({ "platform": PLATFORM, "after": "1-0" }),
+        ("post", "/v1/admin/clock") => json!({ "to": "2030-01-01T00:00:00Z" }),
         ("post", "/v1/admin/recounts") => json!({ "platform": PLATFORM }),
         _ => return ("application/json", None),
     };

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::Clock;
+use jiff::Timestamp;
+use pipeline::{Clock, ManualClock};
 use serde_json::json;
 
 use super::{Data, Load, out_json};
@@ -23,6 +24,11 @@ pub(crate) struct Serve {
     /// Address and port, instead of `server.listen`
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
+    /// Rehearse from this moment on, as in `2023-10-31T00:00:00Z`: the clock stands until `POST /v1/admin/clock` moves it
+    ///
+    /// Needs a data folder of its own, which is never served by the day's clock afterwards. Nothing ticks by itself.
+    #[arg(long, value_name = "TIME")]
+    rehearsal: Option<Timestamp>,
     /// Print one JSON line with the address once the server answers
     #[arg(long)]
     json: bool,
@@ -37,7 +43,11 @@ impl Serve {
         }
         log_to_stderr(&config)?;
         let packs = packs::all(config.packs.folder.as_deref())?;
-        let store = wiring::open(&config, Clock::System)?;
+        let clock = match self.rehearsal {
+            Some(from) => Clock::Manual(ManualClock::at(from.as_millisecond())),
+            None => Clock::System,
+        };
+        let store = wiring::open(&config, clock.clone())?;
         let address = config.listen()?;
         let listener = std::net::TcpListener::bind(address)
             .map_err(|error| anyhow::anyhow!("cannot listen on `{address}`: {error}; set `server.listen`"))?;
@@ -55,7 +65,7 @@ impl Serve {
         let settings = config.web_settings()?;
         let guard = config.guard()?;
         let listeners = Listeners { site: listener, metrics };
-        let mut serving = Serving::start(&store, Clock::System, packs, listeners, settings, guard, limits)?;
+        let mut serving = Serving::start(&store, clock, packs, listeners, settings, guard, limits)?;
         talk!(
             "position {}, {} entries replayed; answering on {url}",
             store.opened.position,

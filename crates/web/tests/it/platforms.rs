@@ -5,6 +5,18 @@ use serde_json::{Value, json};
 use crate::house::{House, NAME};
 
 #[tokio::test]
+async fn a_clock_that_stands_is_moved_by_the_root_key_and_never_back() {
+    let house = House::new().await;
+    let to = |at: &str| json!({ "to": at });
+    let moved = house.ok("root POST /v1/admin/clock", to("2026-01-03T00:00:00Z")).await;
+    assert_eq!(moved.json()["now"], "2026-01-03T00:00:00Z");
+    let back = house.ok("root POST /v1/admin/clock", to("2026-01-02T00:00:00Z")).await;
+    assert_eq!(back.json()["now"], "2026-01-03T00:00:00Z");
+    assert_eq!(house.clock.now_ms(), crate::house::START + 2 * 86_400_000);
+    assert_eq!(house.ask("operator POST /v1/admin/clock", to("2026-01-04T00:00:00Z")).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_name_is_shown_to_whom_the_rule_names_and_to_nobody_else() {
     let house = House::with_a_name().await;
     assert_eq!(house.see("verified").await, [("legal_name".to_owned(), NAME.to_owned())]);

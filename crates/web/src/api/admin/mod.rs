@@ -2,6 +2,7 @@
 
 pub(crate) mod appeals;
 pub(crate) mod cases;
+pub(crate) mod clock;
 pub(crate) mod dead_letters;
 pub(crate) mod holds;
 pub(crate) mod keys;
