@@ -26,6 +26,8 @@ const LINES: u32 = 50_000;
 pub(super) fn play(stage: &mut Stage) -> Result<String> {
     let weibo = stage.platform("weibo")?;
     stage.activate(&weibo, "weibo-2023", &[("legal-name.phase.one-million.starts", "at_activation")])?;
+    // What a tick saw first is where everyone stands, and nobody's crossing.
+    stage.tick()?;
     let mut follows = 0;
     for (handle, followers, topics) in PEOPLE {
         let client = stage.staff(&weibo)?;
@@ -80,7 +82,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<String> {
     stage.is_heard(&weibo)?;
     let ends: [(&str, &[&str]); 6] = [
         ("stock_king", &["crossed", "notice_due", "filtered", "crossed", "withdrawn"]),
-        ("book_reviewer", &["crossed", "notice_due", "withdrawn", "left"]),
+        ("book_reviewer", &["crossed", "notice_due", "left"]),
         ("market_voice", &["crossed", "notice_due", "shown"]),
         ("news_desk", &["crossed", "notice_due", "restricted"]),
         ("chief_editor", &["crossed", "notice_due", "crossed", "withdrawn", "crossed", "notice_due"]),

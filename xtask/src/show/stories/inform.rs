@@ -17,15 +17,6 @@ pub(super) fn play(stage: &mut Stage) -> Result<String> {
     let client = stage.staff(&market)?;
     let facts = json!({ "class": "trader", "holder_kind": "person", "identity_verified": false });
     done(client.put(&format!("/v1/accounts/market/{SELLER}"), JSON, &bytes(&facts)), SELLER)?;
-    let identity = json!({
-        "holder": "h-shop", "kind": "person", "verified": true,
-        "fields": {
-            "legal_name": "Fictional Seller", "address": "1 Made-up Street, Nowhere", "address_area": "Nowhere, US",
-            "email": "shop@example.com", "phone": "+1 555 0100",
-        },
-    });
-    done(client.put(&format!("/v1/identities/market/{SELLER}"), JSON, &bytes(&identity)), SELLER)?;
-
     // 99 days: 198 sales, and nothing.
     sells(stage, &market, 99)?;
     heard(stage, &market, "before", &[])?;
@@ -35,7 +26,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<String> {
     // Within the ten days it is.
     sells(stage, &market, 4)?;
     certifies(stage, &market)?;
-    verified(stage, &market)?;
+    gives_its_information(stage, &market)?;
     sells(stage, &market, 1)?;
     heard(stage, &market, "certify", &["withdrawn certification", "withdrawn verification"])?;
 
@@ -54,8 +45,8 @@ pub(super) fn play(stage: &mut Stage) -> Result<String> {
         ensure!(fields.is_empty(), "{viewer} is shown {fields:?} on the {surface}");
     }
 
-    // A year after it was certified it lapses, not a day before; twelve months are counted from the day itself.
-    sells(stage, &market, 104 + 365 - 344)?;
+    // A year after it was certified it lapses, and not a day before.
+    sells(stage, &market, 104 + 364 - 344)?;
     heard(stage, &market, "the year", &[])?;
     sells(stage, &market, 1)?;
     heard(stage, &market, "lapse", &["notice_due certification"])?;
@@ -76,9 +67,9 @@ fn sells(stage: &mut Stage, market: &Platform, days: i64) -> Result<()> {
     for _ in 0..days {
         stage.now_ms += super::stage::DAY_MS;
         stage.clock()?;
+        let id = format!("d-{}", stage.now_ms / super::stage::DAY_MS);
         let item = |metric: &str, amount: u32, currency: Option<&str>| {
-            let mut item =
-                json!({ "account": SELLER, "metric": metric, "amount": amount, "at": moment(stage.now_ms) });
+            let mut item = json!({ "account": SELLER, "metric": metric, "amount": amount, "at": moment(stage.now_ms), "id": id });
             if let Some(currency) = currency {
                 item["currency"] = currency.into();
             }
@@ -93,7 +84,13 @@ fn sells(stage: &mut Stage, market: &Platform, days: i64) -> Result<()> {
 /// Certifies that everything is up to date.
 fn certifies(stage: &Stage, market: &Platform) -> Result<()> {
     let at = moment(stage.now_ms);
-    add(stage, market, vec![json!({ "account": SELLER, "metric": "certifications", "amount": 1, "at": at })])
+    add(
+        stage,
+        market,
+        vec![
+            json!({ "account": SELLER, "metric": "certifications", "amount": 1, "at": at, "id": format!("c-{}", stage.now_ms) }),
+        ],
+    )
 }
 
 fn add(stage: &Stage, market: &Platform, items: Vec<Value>) -> Result<()> {
@@ -106,11 +103,17 @@ fn add(stage: &Stage, market: &Platform, items: Vec<Value>) -> Result<()> {
     Ok(())
 }
 
-/// The platform has verified who it is.
-fn verified(stage: &Stage, market: &Platform) -> Result<()> {
-    let facts = json!({ "identity_verified": true });
-    let path = format!("/v1/accounts/market/{SELLER}");
-    done(stage.staff(market)?.put(&path, JSON, &bytes(&facts)), SELLER).map(drop)
+/// It gives who it is, and the platform has verified it.
+fn gives_its_information(stage: &Stage, market: &Platform) -> Result<()> {
+    let identity = json!({
+        "holder": "h-shop", "kind": "person", "verified": true,
+        "fields": {
+            "legal_name": "Fictional Seller", "address": "1 Made-up Street, Nowhere", "address_area": "Nowhere, US",
+            "email": "shop@example.com", "phone": "+1 555 0100",
+        },
+    });
+    let client = stage.staff(market)?;
+    done(client.put(&format!("/v1/identities/market/{SELLER}"), JSON, &bytes(&identity)), SELLER).map(drop)
 }
 
 /// What the endpoint heard since the chapter before, in any order, is this.
