@@ -46,6 +46,7 @@ const TARGETS: &[Target] = &[
     target("is_follower", "reads/s by number", AtLeast(5e6)),
     target("page", "us, 100 newest by number", AtMost(20.0)),
     target("what_if", "s, one pack on 100 M accounts", AtMost(1.0)),
+    target("notices", "s, 100,000 due notices to an endpoint", AtMost(60.0)),
     target("restart", "s to the first read", AtMost(1.0)),
     target("restart", "events/s replayed", AtLeast(2e6)),
 ];

@@ -13,6 +13,7 @@
 //! | `large.rs` | memory, snapshot and restart of a large store |
 //! | `growth.rs`, `plot.rs` | how cost grows, as rows and as a picture |
 //! | `what_if.rs` | what a pack would change |
+//! | `notices.rs` | notices that leave by webhook |
 //! | `peers.rs` | what others do with the same events |
 //! | `store.rs`, `row.rs`, `report.rs` | a store to measure; a result; the table |
 
@@ -22,6 +23,7 @@ mod http;
 mod import;
 mod large;
 mod load;
+mod notices;
 mod peers;
 mod plot;
 mod reads;
@@ -122,6 +124,8 @@ pub(crate) enum Work {
     Growth,
     /// A pack against 100 million accounts
     WhatIf,
+    /// 100,000 due notices to an endpoint
+    Notices,
 }
 
 /// What a child process of a bench does.
@@ -288,7 +292,7 @@ impl Suite<'_> {
 
     /// What is measured on graphs of its own.
     fn others(&mut self) -> anyhow::Result<()> {
-        use Work::{Growth, Memory, Restart, Snapshot, WhatIf};
+        use Work::{Growth, Memory, Notices, Restart, Snapshot, WhatIf};
         let folder = self.folder.clone();
         if self.wants(&[Memory, Snapshot, Restart]) {
             talk!("filling a large store");
@@ -305,7 +309,8 @@ impl Suite<'_> {
             large.remove()?;
         }
         self.measure(Growth, |plan| growth::grow(&folder.join("growth"), plan))?;
-        self.measure(WhatIf, what_if::simulate)
+        self.measure(WhatIf, what_if::simulate)?;
+        self.measure(Notices, |plan| notices::leave(&folder.join("notices"), plan))
     }
 }
 
