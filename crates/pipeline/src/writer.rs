@@ -61,6 +61,10 @@ const OVERLAP_BYTES_MIN: usize = 16 * 1024;
 /// Longest wait for callers of single events who were there lately.
 const GATHER_WAIT_MAX: Duration = Duration::from_millis(2);
 
+/// Nothing came for so long: there is time for what follows a change of rules, so many ticks of it.
+const IDLE_AFTER: Duration = Duration::from_millis(2);
+const TICKS_WHEN_IDLE: usize = 16;
+
 /// With nothing to do for so long, the state is put in order, a piece at a time.
 const TIDY_AFTER: Duration = Duration::from_millis(5);
 
@@ -83,7 +87,16 @@ impl Writer {
             if durable.bytes < OVERLAP_BYTES_MIN {
                 self.apply(std::mem::take(&mut durable));
             }
-            let mut batch = self.drain(&inbox, tick_at, durable.is_empty());
+            // Rules changed: ticks follow each other until everyone concerned was looked at. One goes along with what comes,
+            // since a sync of its own would be in the way of the next command; several when nothing does.
+            let goes_on = self.ticks.is_some() && durable.is_empty() && self.machine.looks_on();
+            let idle_at = goes_on.then(|| Instant::now() + IDLE_AFTER);
+            let until = tick_at.into_iter().chain(idle_at).min();
+            let mut batch = self.drain(&inbox, until, durable.is_empty());
+            if goes_on {
+                let ticks = if batch.commands.is_empty() { TICKS_WHEN_IDLE } else { 1 };
+                batch.commands.extend(std::iter::repeat_with(tick).take(ticks));
+            }
             if let (Some(every), Some(at)) = (self.ticks, tick_at)
                 && Instant::now() >= at
             {

@@ -51,6 +51,10 @@ pub struct Limits {
     /// Followers that one tick looks through on one platform to count some of them, 10 million in some milliseconds; one
     /// account is counted whatever its size.
     pub counted_a_tick: u32,
+    /// Accounts whose turn after a change of rules comes at one tick, on one platform.
+    pub looked_at_a_tick: u32,
+    /// Accounts that such a tick passes over at most to find them, most of which no rule concerns.
+    pub passed_a_tick: u32,
     /// How far behind the log clock a live event may be, in milliseconds; event ids are remembered as long.
     pub horizon_ms: i64,
     /// How far ahead of the log clock an event may be, in milliseconds.
@@ -81,6 +85,8 @@ impl Default for Limits {
             purge_accounts_max: 1_000_000,
             dead_letters_max: 100_000,
             counted_a_tick: 10_000_000,
+            looked_at_a_tick: 40,
+            passed_a_tick: 15_000,
             horizon_ms: 72 * HOUR_MS,
             future_ms: 5 * 60_000,
             undo_ms: 30 * 24 * HOUR_MS,

@@ -165,7 +165,12 @@ impl Machine {
             sum.moves += ticked.moves;
             platform.publish_moved();
         }
-        Done::Ticked { evaluated: sum.evaluated, moves: sum.moves }
+        Done::Ticked { evaluated: sum.evaluated, moves: sum.moves, more: self.looks_on() }
+    }
+
+    /// Whether accounts still wait for their turn since rules changed: ticks should follow each other until they had it.
+    pub fn looks_on(&self) -> bool {
+        self.platforms.values().any(|platform| platform.look_from.is_some())
     }
 
     /// Adds a platform and shows it to readers.

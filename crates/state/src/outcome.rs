@@ -98,6 +98,8 @@ pub enum Done {
         evaluated: u32,
         /// Moves made.
         moves: u32,
+        /// Since rules changed accounts wait for their turn: another tick goes on with them.
+        more: bool,
     },
 }
 

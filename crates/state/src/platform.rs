@@ -150,8 +150,8 @@ pub(crate) struct Platform {
     pub(crate) levels: Levels,
     /// Accounts that the next tick looks at.
     pub(crate) moved: BTreeSet<u32>,
-    /// The next tick looks at everyone above the lowest threshold and everyone with a record.
-    pub(crate) look_at_all: bool,
+    /// The rules changed: ticks look at everyone from this account on who is above the lowest threshold or has a record.
+    pub(crate) look_from: Option<u32>,
     /// Per account that has reached a threshold: the highest one, as of the last tick.
     pub(crate) reached: BTreeMap<u32, u64>,
     /// The account with which counting some of the followers goes on.
@@ -213,7 +213,7 @@ impl Platform {
             holders: Holders::default(),
             levels: Levels::default(),
             moved: BTreeSet::new(),
-            look_at_all: false,
+            look_from: None,
             reached: BTreeMap::new(),
             counted_up_to: 0,
             timers: BTreeSet::new(),
@@ -334,10 +334,10 @@ impl Platform {
         self.shared.proposals.store(Arc::new(proposals));
     }
 
-    /// The packs or the time changed: thresholds are new, and the next tick looks at everyone they concern.
+    /// The packs or the time changed: thresholds are new, and the next ticks look at everyone they concern, a part at a time.
     pub(crate) fn rules_changed(&mut self, now: Millis) {
         self.levels = Levels::of(&self.shared.packs.load(), now);
-        self.look_at_all = true;
+        self.look_from = (self.shared.directory.len() > 0).then_some(0);
     }
 
     /// Attributes of an account, if they are newer than what is known.
@@ -382,7 +382,9 @@ impl Platform {
     }
 
     pub(crate) fn publish_moved(&self) {
-        self.shared.tallies.moved.store(self.moved.len() as u64, Ordering::Relaxed);
+        let their_turn_comes = self.look_from.map_or(0, |from| self.shared.directory.len() - from);
+        let moved = self.moved.len() as u64 + u64::from(their_turn_comes);
+        self.shared.tallies.moved.store(moved, Ordering::Relaxed);
     }
 }
 

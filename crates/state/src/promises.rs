@@ -157,8 +157,8 @@ fn check_timers(p: &Platform, no: u32, record: &AccountRecord) -> Result<(), &'s
             Status::Crossed | Status::Shown | Status::Restricted | Status::Withdrawn | Status::Left => None,
         };
         let Some(at) = waits_for else { continue };
-        let looked_at =
-            p.timers.contains(&(at, no)) || p.moved.contains(&no) || p.look_at_all || record.held();
+        let turn_comes = p.look_from.is_some_and(|from| from <= no);
+        let looked_at = p.timers.contains(&(at, no)) || p.moved.contains(&no) || turn_comes || record.held();
         // A due time that passed while the account was held is settled at the tick after its release.
         if !looked_at {
             return Err("a case that waits has a timer");

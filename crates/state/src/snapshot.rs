@@ -140,6 +140,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         purge_accounts_max,
         dead_letters_max,
         counted_a_tick,
+        looked_at_a_tick,
+        passed_a_tick,
         horizon_ms,
         future_ms,
         undo_ms,
@@ -163,6 +165,8 @@ fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
         purge_accounts_max,
         dead_letters_max,
         counted_a_tick,
+        looked_at_a_tick,
+        passed_a_tick,
     ] {
         out.extend_from_slice(&limit.to_le_bytes());
     }
@@ -240,7 +244,7 @@ fn put_rest(out: &mut Vec<u8>, p: &Platform) {
     for no in &p.moved {
         put_varint(out, u64::from(*no));
     }
-    out.push(u8::from(p.look_at_all));
+    put_option(out, p.look_from.as_ref(), |out, from| put_varint(out, u64::from(*from)));
     put_varint(out, p.reached.len() as u64);
     for (no, level) in &p.reached {
         put_varint(out, u64::from(*no));
@@ -293,7 +297,7 @@ fn load_rest(b: &mut Bytes<'_>, p: &mut Platform) -> Option<()> {
     p.set_proposals(Proposals::load(b)?);
     p.shared.webhooks.store(Arc::new(webhooks::load(b)?));
     p.moved = b.list(Bytes::varint_u32)?.into_iter().collect();
-    p.look_at_all = b.bool()?;
+    p.look_from = b.option(Bytes::varint_u32)?;
     p.reached = b.list(|b| Some((b.varint_u32()?, b.varint()?)))?.into_iter().collect();
     p.timers = b.list(|b| Some((millis(b)?, b.varint_u32()?)))?.into_iter().collect::<BTreeSet<_>>();
     for (no, at) in b.list(|b| Some((b.varint_u32()?, millis(b)?)))? {

@@ -350,7 +350,7 @@ impl Activate {
             by: Actor::System,
         });
         let outcome = submit(&handle, command)?;
-        submit(&handle, Command::Tick)?;
+        while let Ok(Done::Ticked { more: true, .. }) = submit(&handle, Command::Tick)?.result {}
         store.pipeline.close();
         let Ok(Done::Activated { pack, version }) = outcome.result else {
             bail!("the pack was active already");

@@ -21,7 +21,7 @@ fn a_small_bench_prints_lines_of_six_fields_for_every_work() {
     }
     let works: BTreeSet<&str> = lines.iter().map(|line| line["work"].as_str().unwrap()).collect();
     let all = "filter filter_reads preview load import_csv stream_10k stream_10k_http stream_100 single_http memory \
-               snapshot count is_follower page restart growth what_if notices";
+               snapshot count is_follower page restart growth what_if notices activate";
     assert_eq!(works, all.split(' ').collect(), "{}", ran.stderr);
     let bare = lines.iter().find(|line| line["work"] == "single_http").unwrap();
     assert_eq!(bare["peer"], "bare reply");

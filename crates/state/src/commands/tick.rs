@@ -1,7 +1,8 @@
 //! Time passes.
 //!
 //! The only place where a count becomes a crossing and a period becomes due. Work is bounded by what moved, not by the
-//! number of accounts; only a pack that changed or a phase that began looks at everyone above the lowest threshold.
+//! number of accounts; only a pack that changed or a phase that began looks at everyone above the lowest threshold,
+//! over as many ticks as it takes.
 
 use std::sync::Arc;
 
@@ -26,7 +27,11 @@ pub(crate) struct Ticked {
 
 /// Lets time pass on one platform.
 pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
-    platform.engine.settle_idle();
+    // In the midst of it a tick follows a tick, and what takes longer waits.
+    let goes_on = platform.look_from.is_some_and(|from| from > 0);
+    if !goes_on {
+        platform.engine.settle_idle();
+    }
     decide_proposal::carry_out_due(platform, ctx);
     if platform.levels.next_start.is_some_and(|start| start <= ctx.at) {
         platform.rules_changed(ctx.at);
@@ -41,10 +46,9 @@ pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
     while let Some(no) = platform.ledger_timers.pop_due(ctx.at) {
         platform.moved.insert(no);
     }
-    let look_at_all = std::mem::take(&mut platform.look_at_all);
-    if look_at_all {
-        add_everyone_concerned(platform);
-    }
+    // Those from here on were not looked at since the rules changed.
+    let quietly_from = platform.look_from;
+    look_on(platform, ctx);
     let moved = std::mem::take(&mut platform.moved);
     let mut ticked = Ticked::default();
     let mut counting = Counting::default();
@@ -52,7 +56,8 @@ pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
         if platform.left.contains(&no) {
             continue;
         }
-        let crossed = reached(no, look_at_all, platform, ctx);
+        let quietly = quietly_from.is_some_and(|from| from <= no);
+        let crossed = reached(no, quietly, platform, ctx);
         if !counting.bring_up_to_date(no, crossed, platform, ctx) {
             // Nothing is decided on a count that is not there: the account's turn is at the next tick.
             platform.moved.insert(no);
@@ -61,25 +66,31 @@ pub(crate) fn apply(platform: &mut Platform, ctx: &mut Context<'_>) -> Ticked {
         ticked.evaluated += 1;
         ticked.moves += evaluate(no, platform, ctx);
     }
-    counting.go_round(platform, ctx);
+    if !goes_on {
+        counting.go_round(platform, ctx);
+    }
     ticked
 }
 
-/// Everyone that a changed rule may concern: above the lowest threshold, or with a record. The rest are accounts of
-/// which nothing is known, and for those a rule holds for all or for none.
-fn add_everyone_concerned(platform: &mut Platform) {
-    let accounts = platform.shared.directory.len();
-    if platform.levels.everyone {
-        platform.moved.extend(0..accounts);
-        return;
-    }
-    if let Some(floor) = platform.levels.floor() {
-        let shared = Arc::clone(&platform.shared);
-        platform.moved.extend((0..accounts).filter(|no| u64::from(shared.count(*no)) >= floor));
-    }
-    let with_record: Vec<u32> = platform.shared.slots.iter().map(|(_, slot)| slot.no).collect();
-    platform.moved.extend(with_record);
-    platform.moved.extend(std::mem::take(&mut platform.reached).into_keys());
+/// Some more of everyone that a changed rule may concern: above the lowest threshold, or with a record. The rest are accounts
+/// of which nothing is known, and for those a rule holds for all or for none.
+fn look_on(platform: &mut Platform, ctx: &Context<'_>) {
+    let Some(from) = platform.look_from else { return };
+    let shared = Arc::clone(&platform.shared);
+    let accounts = shared.directory.len();
+    let end = accounts.min(from.saturating_add(ctx.limits.passed_a_tick.max(1)));
+    let floor = platform.levels.floor().unwrap_or(u64::MAX);
+    let concerned = |no: &u32| {
+        platform.levels.everyone || u64::from(shared.count(*no)) >= floor || shared.slot_of.get(*no) != 0
+    };
+    let some = ctx.limits.looked_at_a_tick.max(1) as usize;
+    let mut found: Vec<u32> = (from..end).filter(concerned).take(some).collect();
+    // Full: on with the account after the last one. Else everything up to the end was passed.
+    let next = if found.len() == some { found.last().map_or(end, |last| last + 1) } else { end };
+    // Who had reached one of the former thresholds, and reaches none now.
+    found.extend(platform.reached.range(from..next).map(|(no, _)| *no));
+    platform.moved.extend(found);
+    platform.look_from = (next < accounts).then_some(next);
 }
 
 /// Tells the outside which threshold the count passed since the last tick. After a change of rules nobody passed

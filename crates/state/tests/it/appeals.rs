@@ -42,7 +42,7 @@ fn an_appeal_stays_the_period_and_what_is_left_of_it_stays_left() {
          pack dwell=0d
          link ann h1 legal_name
          follow ann 1 2 3
-         tick -> ticked 2 | ann notice_due 10d round 1
+         tick -> ticked 2 | ann crossed 3 up at 3 | ann notice_due 10d round 1
          consent ann legal_name
          at 4d
          appeal ann -> applied | ann appealed 19d
@@ -127,7 +127,7 @@ fn an_appeal_is_refused_without_a_notice_or_a_way_to_appeal() {
          link ann h1 legal_name
          appeal ann -> nothing_to_answer
          follow ann 1 2 3
-         tick -> ticked 1
+         tick -> ticked 1 | ann crossed 3 up at 3
          appeal ann -> nothing_to_answer
          at 2d
          tick -> ticked 1 | ann notice_due 12d round 1
@@ -170,7 +170,7 @@ fn a_period_is_extended_while_it_runs_and_never_shortened() {
          link ann h1 legal_name
          follow ann 1 2 3
          extend ann 20d -> no_period_runs
-         tick -> ticked 2 | ann notice_due 10d round 1
+         tick -> ticked 2 | ann crossed 3 up at 3 | ann notice_due 10d round 1
          consent ann legal_name
          extend ann 10d -> extension_out_of_range
          extend ann 400d -> extension_out_of_range

@@ -1,6 +1,6 @@
 //! Changes that concern many accounts: refused to one person, proposed, confirmed by two, carried out at a date.
 
-use crate::script::check;
+use crate::script::{check, check_with};
 
 #[test]
 fn a_change_of_many_takes_two_others_who_name_its_number() {
@@ -159,7 +159,7 @@ fn a_wider_bound_is_proposed_like_any_change() {
 
 #[test]
 fn so_many_proposals_wait_and_no_more() {
-    crate::script::check_with(
+    check_with(
         state::Limits { proposals_max: 1, ..state::Limits::default() },
         "register
          propose widen=5000 -> proposed 1 for 5000
@@ -168,5 +168,45 @@ fn so_many_proposals_wait_and_no_more() {
          discard 1
          propose unpack=nothing -> unknown_pack
          propose widen=6000 -> proposed 2 for 6000",
+    );
+}
+
+#[test]
+fn after_a_change_of_rules_accounts_have_their_turn_a_few_a_tick() {
+    check_with(
+        state::Limits { looked_at_a_tick: 2, passed_a_tick: 3, ..state::Limits::default() },
+        "register
+         facts ann class=media
+         facts ben class=media
+         facts cid class=media
+         facts dan class=media
+         facts eve class=media
+         tick -> ticked 0
+         pack class=media dwell=0d -> activated test-2023 1
+         tick -> ticked 4 | ann notice_due 10d round 1 | ben notice_due 10d round 1
+         at 1d
+         facts eve class=creator
+         tick -> ticked 4 | cid notice_due 11d round 1 | dan notice_due 11d round 1
+         facts ben class=creator
+         tick -> ticked 1 | ben withdrawn trigger_gone
+         tick -> ticked 0",
+    );
+}
+
+#[test]
+fn whoever_crosses_before_their_turn_is_looked_at_at_once_and_the_crossing_not_told() {
+    check_with(
+        state::Limits { looked_at_a_tick: 1, passed_a_tick: 1, ..state::Limits::default() },
+        "register
+         follow ann 1 2
+         tick -> ticked 0
+         pack threshold=2 dwell=0d
+         follow 2 1 3
+         tick -> ticked 4 | ann notice_due 10d round 1 | 2 notice_due 10d round 1
+         tick -> ticked 0
+         follow 1 2 3
+         unfollow 2 3
+         tick -> ticked 3 | 1 crossed 2 up at 2 | 1 notice_due 10d round 1 | 2 withdrawn trigger_gone
+         tick -> ticked 0",
     );
 }

@@ -23,6 +23,7 @@ use Asks::{AtLeast, AtMost, Times, TimesAll};
 const TARGETS: &[Target] = &[
     target("filter", "ms p50", AtMost(25.0)),
     target("filter", "ms p99", AtMost(60.0)),
+    target("activate", "times the p99 of a commit", AtMost(2.0)),
     target("filter", "ms p50", Times(35.0, "sqlite")),
     target("filter", "ms p50", Times(100.0, "redis-everysec")),
     target("filter", "ms p50", Times(100.0, "postgres")),

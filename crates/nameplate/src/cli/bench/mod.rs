@@ -13,10 +13,12 @@
 //! | `large.rs` | memory, snapshot and restart of a large store |
 //! | `growth.rs`, `plot.rs` | how cost grows, as rows and as a picture |
 //! | `what_if.rs` | what a pack would change |
+//! | `activate.rs` | events in while a pack is put in force |
 //! | `notices.rs` | notices that leave by webhook |
 //! | `peers.rs` | what others do with the same events |
 //! | `store.rs`, `row.rs`, `report.rs` | a store to measure; a result; the table |
 
+mod activate;
 mod filter;
 mod growth;
 mod http;
@@ -126,6 +128,8 @@ pub(crate) enum Work {
     WhatIf,
     /// 100,000 due notices to an endpoint
     Notices,
+    /// Commits while a pack is put in force on 10 million accounts
+    Activate,
 }
 
 /// What a child process of a bench does.
@@ -292,7 +296,7 @@ impl Suite<'_> {
 
     /// What is measured on graphs of its own.
     fn others(&mut self) -> anyhow::Result<()> {
-        use Work::{Growth, Memory, Notices, Restart, Snapshot, WhatIf};
+        use Work::{Activate, Growth, Memory, Notices, Restart, Snapshot, WhatIf};
         let folder = self.folder.clone();
         if self.wants(&[Memory, Snapshot, Restart]) {
             talk!("filling a large store");
@@ -310,7 +314,8 @@ impl Suite<'_> {
         }
         self.measure(Growth, |plan| growth::grow(&folder.join("growth"), plan))?;
         self.measure(WhatIf, what_if::simulate)?;
-        self.measure(Notices, |plan| notices::leave(&folder.join("notices"), plan))
+        self.measure(Notices, |plan| notices::leave(&folder.join("notices"), plan))?;
+        self.measure(Activate, |plan| activate::meanwhile(&folder.join("activate"), plan))
     }
 }
 
