@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) vault: Vault,
     pub(crate) packs: Packs,
     pub(crate) webhooks: Webhooks,
+    pub(crate) regions: Regions,
     pub(crate) logging: Logging,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) platforms: BTreeMap<String, Platform>,
@@ -101,6 +102,25 @@ pub(crate) struct Packs {
 pub(crate) struct Webhooks {
     pub(crate) networks: Vec<String>,
     pub(crate) plain_http: bool,
+}
+
+/// What addresses are looked up in, beside the built-in table of countries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Regions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) table: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lines: Option<PathBuf>,
+    pub(crate) language: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attribution: Option<String>,
+}
+
+impl Default for Regions {
+    fn default() -> Self {
+        Self { table: None, lines: None, language: "en".into(), attribution: None }
+    }
 }
 
 /// One platform.
@@ -211,6 +231,16 @@ const KEYS: &[(&str, &str)] = &[
         "networks that effects may be sent to although they are not public, as in `[\"10.1.0.0/16\"]`",
     ),
     ("webhooks.plain_http", "whether effects may be sent by `http`"),
+    (
+        "regions.table",
+        "file in the MaxMind format (`.mmdb`) that addresses are looked up in; read again when it changes",
+    ),
+    (
+        "regions.lines",
+        "file of lines `prefix,country,region` that beat every table; read again when it changes",
+    ),
+    ("regions.language", "in which language provinces are named, as far as the table has it: `en`, `zh-CN`"),
+    ("regions.attribution", "what pages say beside a region, as the licence of the table asks for"),
     ("logging.filter", "what is logged, as in `info` or `pipeline=debug`"),
     ("logging.format", "`text` or `json`"),
 ];
@@ -450,6 +480,9 @@ mod tests {
         full.server.root_key_sha256 = Some("00".repeat(32));
         full.vault = Vault { key_file: Some("k".into()), passphrase_file: Some("p".into()) };
         full.packs.folder = Some("packs".into());
+        full.regions.table = Some("city.mmdb".into());
+        full.regions.lines = Some("lines.csv".into());
+        full.regions.attribution = Some("by".into());
         let table = toml::Table::try_from(&full).unwrap();
         let mut keys: Vec<String> = table
             .iter()

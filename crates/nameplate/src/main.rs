@@ -7,6 +7,7 @@ mod demo;
 mod memory;
 mod packs;
 mod progress;
+mod regions;
 mod server;
 mod wiring;
 

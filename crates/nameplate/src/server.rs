@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::wiring::Store;
+use crate::{config, regions};
 
 /// Takes the address; a port of 127.0.0.1 that is in use gives way to a free one.
 ///
@@ -33,6 +34,14 @@ pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 pub(crate) struct Listeners {
     pub(crate) site: TcpListener,
     pub(crate) metrics: Option<TcpListener>,
+}
+
+/// What it knows of the world outside.
+pub(crate) struct Outside {
+    /// Where effects may be sent.
+    pub(crate) guard: Guard,
+    /// What addresses are looked up in.
+    pub(crate) regions: config::Regions,
 }
 
 /// A server that answers.
@@ -56,18 +65,18 @@ impl Serving {
         packs: BTreeMap<String, Bundle>,
         listeners: Listeners,
         settings: web::Settings,
-        guard: Guard,
+        outside: Outside,
         limits: web::Limits,
     ) -> anyhow::Result<Self> {
         let runtime = Builder::new_multi_thread().enable_all().thread_name("http").build()?;
-        let courier = Arc::new(Courier::new(guard, store.vault.clone() as Arc<dyn Keys>));
+        let courier = Arc::new(Courier::new(outside.guard, store.vault.clone() as Arc<dyn Keys>));
         let app = web::AppState::new(web::Parts {
             handle: store.handle(),
             clock,
             identities: store.vault.clone() as Arc<dyn web::Identities>,
             signer: Some(Arc::clone(&store.signer)),
             packs,
-            regions: web::Regions::builtin(),
+            regions: regions::load(&outside.regions)?,
             courier: Arc::clone(&courier),
             limits: limits.clone(),
             settings,
@@ -81,6 +90,7 @@ impl Serving {
         let (stop, stopping) = watch::channel(false);
         let errands = courier.run(store.handle(), web::webhook_message(), stopping.clone());
         let errands = runtime.spawn(errands);
+        runtime.spawn(regions::watch(outside.regions, app.clone()));
         if let Some(metrics) = listeners.metrics {
             let metrics = listen(&runtime, metrics)?;
             let router = web::metrics_router(app.clone());

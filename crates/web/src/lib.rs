@@ -45,7 +45,7 @@ pub use app::{AppState, Identities, Parts, PlatformSettings, Settings};
 pub use keys::{NewKey, mint, mint_root};
 pub use limits::Limits;
 pub use metrics::metrics_router;
-pub use region::{OVERRIDES_MAX, Place, Regions, RegionsError};
+pub use region::{OVERRIDES_MAX, Place, Regions, RegionsError, TableAbout};
 pub use router::{error_pages, openapi, role_table, site};
 pub use serve::serve;
 pub use watch::Site;

@@ -177,6 +177,7 @@ endpoints! {
     RELEASE_HOLD: post "/v1/admin/holds/release", OPERATOR => admin::holds::release_hold;
     LIST_DEAD_LETTERS: get "/v1/admin/dead-letters", OFFICE => admin::dead_letters::list_dead_letters;
     SETTLE_DEAD_LETTERS: post "/v1/admin/dead-letters/settle", OPERATOR => admin::dead_letters::settle_dead_letters;
+    GET_REGION_TABLES: get "/v1/admin/regions", OFFICE => admin::regions::get_region_tables;
     START_RECOUNT: post "/v1/admin/recounts", OFFICE => admin::recounts::start_recount;
     GET_RECOUNT: get "/v1/admin/recounts/{platform}", OFFICE => admin::recounts::get_recount;
     MOVE_CLOCK: post "/v1/admin/clock", May::Root => admin::clock::move_clock;

@@ -158,7 +158,8 @@ fn elsewhere(server: &Server, root_key: &str, table: &Table) -> Result<u32> {
             let open_to_all = row.may.first().copied().unwrap_or_default();
             // These are about whatever the key may see, and name no platform.
             let about_none = row.path.starts_with("/v1/jobs/")
-                || ["/v1/admin/platforms", "/v1/admin/packs/check"].contains(&row.path.as_str());
+                || ["/v1/admin/platforms", "/v1/admin/packs/check", "/v1/admin/regions"]
+                    .contains(&row.path.as_str());
             if open_to_all || about_none || !row.may.get(at).copied().unwrap_or_default() {
                 continue;
             }

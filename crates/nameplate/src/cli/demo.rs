@@ -14,7 +14,7 @@ use super::{EXIT_REFUSED, out, out_json};
 use crate::config::Config;
 use crate::demo::{self, Loaded, Printed, Stage, Summary, Teller};
 use crate::progress::grouped;
-use crate::server::{Listeners, Serving, bind};
+use crate::server::{Listeners, Outside, Serving, bind};
 use crate::{packs, talk, wiring};
 use connectors::webhooks::Guard;
 
@@ -79,7 +79,10 @@ impl Demo {
             Listeners { site: listener, metrics: None },
             demo_settings(&platforms),
             // Whoever tries it out listens on this machine.
-            Guard { networks: vec!["127.0.0.0/8".parse()?], plain_http: true },
+            Outside {
+                guard: Guard { networks: vec!["127.0.0.0/8".parse()?], plain_http: true },
+                regions: config.regions.clone(),
+            },
             web::Limits::default(),
         )?;
         let ready = started.elapsed();

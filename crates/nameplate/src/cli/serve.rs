@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Data, Load, out_json};
 use crate::config::{Config, LogFormat};
-use crate::server::{Listeners, Serving};
+use crate::server::{Listeners, Outside, Serving};
 use crate::{packs, talk, wiring};
 
 /// Run the server
@@ -63,9 +63,9 @@ impl Serve {
             ..web::Limits::default()
         };
         let settings = config.web_settings()?;
-        let guard = config.guard()?;
+        let outside = Outside { guard: config.guard()?, regions: config.regions.clone() };
         let listeners = Listeners { site: listener, metrics };
-        let mut serving = Serving::start(&store, clock, packs, listeners, settings, guard, limits)?;
+        let mut serving = Serving::start(&store, clock, packs, listeners, settings, outside, limits)?;
         talk!(
             "position {}, {} entries replayed; answering on {url}",
             store.opened.position,

@@ -48,6 +48,8 @@ struct ProfilePage {
     shown: Vec<ShownLine>,
     withheld: Vec<WithheldLine>,
     switch: Vec<SwitchOption>,
+    /// What the licence of the region's data asks for; empty without a region.
+    attribution: String,
 }
 
 struct ShownLine {
@@ -212,8 +214,11 @@ fn show(app: &AppState, path: &PathValues, raw: Option<&str>) -> Result<Response
     let read = request::account(&request::platform(app, &platform)?, &account)?;
     let seen = read.decide(viewer, policy::Surface::Profile);
     let packs = read.platform().packs();
-    let shown: Vec<ShownLine> =
-        app.reveal(&platform, &read, &seen).into_iter().map(|revealed| line(revealed, &packs)).collect();
+    let revealed = app.reveal(&platform, &read, &seen);
+    let has_region = revealed.iter().any(|one| one.field == policy::Field::Region);
+    let regions = app.regions.load();
+    let attribution = regions.attribution().filter(|_| has_region).unwrap_or_default().to_owned();
+    let shown: Vec<ShownLine> = revealed.into_iter().map(|revealed| line(revealed, &packs)).collect();
     let mut withheld: Vec<WithheldLine> = Vec::new();
     for one in seen.withheld.iter().filter(|one| one.reason.is_public()) {
         // A viewer is told what the rule says of viewers like them, not whether this account has the field.
@@ -231,6 +236,7 @@ fn show(app: &AppState, path: &PathValues, raw: Option<&str>) -> Result<Response
         shown,
         withheld,
         switch,
+        attribution,
     };
     page(&template, StatusCode::OK, seen.position)
 }

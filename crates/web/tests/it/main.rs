@@ -14,5 +14,6 @@ mod names;
 mod operators;
 mod pages;
 mod platforms;
+mod regions;
 mod serving;
 mod webhooks;

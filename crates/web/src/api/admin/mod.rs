@@ -10,6 +10,7 @@ pub(crate) mod packs;
 pub(crate) mod platforms;
 pub(crate) mod proposals;
 pub(crate) mod recounts;
+pub(crate) mod regions;
 pub(crate) mod simulations;
 pub(crate) mod ticks;
 
