@@ -14,8 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    accounts, admin, amounts, certificates, effects, follows, identities, ingest, jobs, me, meta, nameplates,
-    notices, purges, sightings, webhooks,
+    accounts, admin, amounts, certificates, effects, export, follows, identities, ingest, jobs, me, meta,
+    nameplates, notices, purges, sightings, webhooks,
 };
 use crate::app::AppState;
 use crate::pages;
@@ -134,6 +134,7 @@ endpoints! {
     GET_REMOVED: get "/v1/jobs/{job}/removed", May::HolderOrKeys(&[Role::Holders, Role::Operator, Role::Auditor]) => jobs::get_removed;
 
     GET_ME: get "/v1/me", May::Holder => me::get_me;
+    EXPORT_ME: get "/v1/me/export", May::Holder => export::export_me;
     GET_MY_AMOUNTS: get "/v1/me/amounts", May::Holder => amounts::get_my_amounts;
     PREVIEW_ME: get "/v1/me/preview", May::Holder => me::preview_me;
     LIST_MY_NOTICES: get "/v1/me/notices", May::Holder => notices::list_my_notices;

@@ -127,7 +127,11 @@ pub(crate) struct DaySum {
 }
 
 impl Amounts {
-    fn of(read: &AccountRead, position: u64) -> Self {
+    pub(crate) fn items(self) -> Vec<LedgerDays> {
+        self.items
+    }
+
+    pub(crate) fn of(read: &AccountRead, position: u64) -> Self {
         let first = read.ledgers_from();
         let record = read.record();
         let days = |ledger: &Ledger| -> Vec<DaySum> {

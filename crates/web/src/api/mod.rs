@@ -5,6 +5,7 @@ pub(crate) mod admin;
 pub(crate) mod amounts;
 pub(crate) mod certificates;
 pub(crate) mod effects;
+pub(crate) mod export;
 pub(crate) mod follows;
 pub(crate) mod identities;
 pub(crate) mod ingest;

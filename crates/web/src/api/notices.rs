@@ -289,6 +289,18 @@ fn sources(pack: &PackInForce, ids: &[String]) -> Vec<NoticeSource> {
         .collect()
 }
 
+/// Every message of an account's cases that is kept, newest first, in English.
+pub(crate) fn heads(read: &AccountRead) -> Vec<Head> {
+    let (record, account) = (read.record(), read.id().to_string());
+    let mut all: Vec<Message<'_>> = record.cases.iter().flat_map(messages).collect();
+    all.reverse();
+    all.sort_by_key(|message| std::cmp::Reverse(message.step.position));
+    let head = |message: &Message<'_>| {
+        message.head(message.text(read, &account, Language::default(), false).text.subject)
+    };
+    all.iter().map(head).collect()
+}
+
 /// Every message of the holder's cases, present and past, newest first.
 #[utoipa::path(
     get, path = "/v1/me/notices", tag = "me", operation_id = "list_my_notices",

@@ -115,6 +115,30 @@ fn page(template: &impl Template, status: StatusCode, position: u64) -> Result<R
     Ok(answer)
 }
 
+/// A part of the page of everything about an account.
+pub(crate) struct ExportSection {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<ExportLine>,
+}
+
+/// A value, and what it is.
+pub(crate) struct ExportLine {
+    pub(crate) label: String,
+    pub(crate) value: String,
+}
+
+#[derive(Template)]
+#[template(path = "export.html")]
+struct ExportPage {
+    position: u64,
+    sections: Vec<ExportSection>,
+}
+
+/// Everything about an account as a page to keep. It is not one of the site: it is handed to its holder.
+pub(crate) fn export(sections: Vec<ExportSection>, position: u64) -> Result<Response, Problem> {
+    page(&ExportPage { position, sections }, StatusCode::OK, position)
+}
+
 /// A problem as a page.
 pub(crate) fn problem(
     app: &AppState,

@@ -5,6 +5,7 @@
 mod amounts;
 mod appeals;
 mod bad_input;
+mod export;
 mod filters;
 mod followers;
 mod holders;
