@@ -3,6 +3,7 @@
 use state::{Code, PlatformId, WebhookKey};
 use storage::Blobs;
 use vault::{HolderRef, Secret, Vault};
+use zeroize::Zeroizing;
 
 use super::sign::Keypair;
 
@@ -56,13 +57,13 @@ impl<B: Blobs> Keys for Vault<B> {
         webhook: &Code,
         number: u32,
     ) -> Result<(Keypair, [u8; 32]), vault::Error> {
-        let (mut shared, mut seed) = ([0; 32], [0; 32]);
+        let (mut shared, mut seed) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
         for bytes in [&mut shared, &mut seed] {
-            getrandom::fill(bytes).map_err(vault::Error::Randomness)?;
+            getrandom::fill(&mut **bytes).map_err(vault::Error::Randomness)?;
         }
         let fields = [(SHARED, Secret::new(shared.to_vec())), (SEED, Secret::new(seed.to_vec()))];
         let sealed = self.seal(&tenant(platform), HolderRef(&name(webhook, number)), &fields)?;
-        Ok((Keypair::new(shared, seed), sealed.commitment))
+        Ok((Keypair::new(shared, &seed), sealed.commitment))
     }
 
     fn open(
@@ -72,11 +73,11 @@ impl<B: Blobs> Keys for Vault<B> {
         key: &WebhookKey,
     ) -> Result<Option<Keypair>, vault::Error> {
         let (tenant, name) = (tenant(platform), name(webhook, key.number));
-        let field = |field| -> Result<Option<[u8; 32]>, vault::Error> {
+        let field = |field| -> Result<Option<Zeroizing<[u8; 32]>>, vault::Error> {
             let value = self.reveal_as_logged(&tenant, HolderRef(&name), field, &key.commitment)?;
-            Ok(value.and_then(|value| value.expose().try_into().ok()))
+            Ok(value.and_then(|value| value.expose().try_into().ok().map(Zeroizing::new)))
         };
-        Ok(field(SHARED)?.zip(field(SEED)?).map(|(shared, seed)| Keypair::new(shared, seed)))
+        Ok(field(SHARED)?.zip(field(SEED)?).map(|(shared, seed)| Keypair::new(shared, &seed)))
     }
 
     fn destroy(&self, platform: &PlatformId, webhook: &Code, number: u32) -> Result<(), vault::Error> {

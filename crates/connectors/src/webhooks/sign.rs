@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use vault::Secret;
+use zeroize::Zeroizing;
 
 /// The public half of an endpoint's keys, written `whpk_...`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,8 @@ impl fmt::Display for Public {
 
 /// The keys that one endpoint's messages are signed with.
 pub struct Keypair {
-    shared: [u8; 32],
+    shared: Zeroizing<[u8; 32]>,
+    // Wipes itself.
     signing: SigningKey,
 }
 
@@ -33,24 +34,11 @@ impl fmt::Debug for Keypair {
     }
 }
 
-impl Drop for Keypair {
-    fn drop(&mut self) {
-        // The other key wipes itself.
-        zeroize(&mut self.shared);
-    }
-}
-
-fn zeroize(bytes: &mut [u8; 32]) {
-    drop(Secret::new(bytes.to_vec()));
-    bytes.fill(0);
-    std::hint::black_box(bytes);
-}
-
 impl Keypair {
     /// From the secret shared with the receiver and the seed of the Ed25519 key.
     #[must_use]
-    pub fn new(shared: [u8; 32], seed: [u8; 32]) -> Self {
-        Self { shared, signing: SigningKey::from_bytes(&seed) }
+    pub fn new(shared: Zeroizing<[u8; 32]>, seed: &Zeroizing<[u8; 32]>) -> Self {
+        Self { shared, signing: SigningKey::from_bytes(seed) }
     }
 
     /// The half that everybody may know.
@@ -62,13 +50,13 @@ impl Keypair {
     /// The secret as the receiver gets it, once: `whsec_...`.
     #[must_use]
     pub fn secret(&self) -> String {
-        format!("whsec_{}", BASE64.encode(self.shared))
+        format!("whsec_{}", BASE64.encode(*self.shared))
     }
 
     /// Adds its two signatures to `header`.
     fn sign(&self, signed: &[&[u8]], header: &mut String) {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.shared).expect("a key of 32 bytes");
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*self.shared).expect("a key of 32 bytes");
         signed.iter().for_each(|part| mac.update(part));
         let whole = signed.concat();
         for (version, signature) in
@@ -100,6 +88,10 @@ mod tests {
 
     use super::*;
 
+    fn pair(shared: [u8; 32], seed: [u8; 32]) -> Keypair {
+        Keypair::new(Zeroizing::new(shared), &Zeroizing::new(seed))
+    }
+
     /// The example of the specification.
     #[test]
     fn the_shared_secret_signs_as_the_specification_does() {
@@ -111,14 +103,14 @@ mod tests {
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
             1_614_265_330,
             br#"{"test": 2432232314}"#,
-            &[Keypair::new(key, [1; 32])],
+            &[pair(key, [1; 32])],
         );
         assert_eq!(header.split(' ').next(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
     }
 
     #[test]
     fn what_is_signed_verifies_with_either_key_and_nothing_else_does() {
-        let (old, new) = (Keypair::new([1; 32], [2; 32]), Keypair::new([3; 32], [4; 32]));
+        let (old, new) = (pair([1; 32], [2; 32]), pair([3; 32], [4; 32]));
         let at = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
         let header = signatures("7-0", at, b"{}", &[new, old]);
         let mut headers = standardwebhooks_headers("7-0", at, &header);
@@ -135,7 +127,7 @@ mod tests {
         let asymmetric: Vec<_> = header.split(' ').filter_map(|part| part.strip_prefix("v1a,")).collect();
         assert_eq!(asymmetric.len(), 2);
         for (seed, signature) in [[4; 32], [2; 32]].into_iter().zip(asymmetric) {
-            let public = Keypair::new([0; 32], seed).public();
+            let public = pair([0; 32], seed).public();
             let signature = Signature::from_slice(&BASE64.decode(signature).unwrap()).unwrap();
             let signed = format!("7-0.{at}.{{}}");
             VerifyingKey::from_bytes(&public.0).unwrap().verify(signed.as_bytes(), &signature).unwrap();
@@ -152,7 +144,7 @@ mod tests {
 
     #[test]
     fn keys_are_written_as_the_specification_names_them_and_never_printed() {
-        let keys = Keypair::new([0; 32], [0; 32]);
+        let keys = pair([0; 32], [0; 32]);
         assert_eq!(keys.secret(), "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
         assert!(keys.public().to_string().starts_with("whpk_"));
         assert_eq!(format!("{keys:?}"), "Keypair(<sealed>)");

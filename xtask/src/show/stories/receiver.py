@@ -58,7 +58,14 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # The other side is killed in the midst of things.
+        if not issubclass(sys.exc_info()[0] or OSError, ConnectionError):
+            super().handle_error(request, client_address)
+
+
+server = Server(("127.0.0.1", 0), Endpoint)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_address[1], flush=True)
 sys.stdin.read()
