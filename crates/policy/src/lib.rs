@@ -15,6 +15,7 @@ mod diagnostic;
 mod evaluate;
 mod explain;
 mod facts;
+pub mod forecast;
 mod ledger;
 pub mod matrix;
 mod money;

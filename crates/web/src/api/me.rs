@@ -6,9 +6,10 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use policy::forecast;
 use serde::{Deserialize, Serialize};
 use state::commands::{Answer, Appeal, Filter, FilterCriteria, HolderAnswer, Leave, UndoFilter};
-use state::{AccountRead, Actor, Command, Done, RuleRef};
+use state::{AccountRead, Actor, Cause, Command, Done, Millis, RuleRef};
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
@@ -42,6 +43,61 @@ pub(crate) struct Status {
     account: AccountView,
     /// Every rule in force, with its tests and the distance to a change; secret numbers are left out.
     rules: Vec<ExplanationView>,
+    /// Where the count goes by itself; absent where no count history is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    forecast: Option<ForecastView>,
+}
+
+/// Where the count goes if it goes on as lately: an average, and no promise. Single follows and unfollows count; imports, filters
+/// and purges do not.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Forecast)]
+pub(crate) struct ForecastView {
+    /// Days that the average is taken of, the last of them today.
+    days: u32,
+    /// Followers that came in those days, less those that went.
+    net: i64,
+    /// Rules that would begin or cease to hold within two years.
+    crossings: Vec<ForecastCrossing>,
+}
+
+/// A rule and the day on which its answer would change.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ForecastCrossing)]
+pub(crate) struct ForecastCrossing {
+    /// `pack/rule`.
+    rule: String,
+    /// Whether it would hold from then on.
+    holds: bool,
+    /// A UTC day.
+    on: Date,
+}
+
+impl ForecastView {
+    fn of(read: &AccountRead, now: Millis) -> Option<Self> {
+        let today = followers::Day::of(now.0);
+        let first = today.0.saturating_sub(u16::try_from(forecast::DAYS - 1).unwrap_or(u16::MAX));
+        let history = read.history();
+        if history.is_empty() {
+            return None;
+        }
+        let lately = history.iter().filter(|row| row.day.0 >= first && row.cause == Cause::Organic);
+        let net = lately.map(|row| i64::from(row.came) - i64::from(row.went)).sum();
+        let packs = read.platform().packs();
+        let mut crossings: Vec<_> = packs
+            .iter()
+            .flat_map(|pack| pack.rules.iter())
+            .filter_map(|rule| {
+                let explanation = read.explain(rule)?.redacted();
+                let days = u16::try_from(forecast::days_until(explanation.distance?, net)?).ok()?;
+                let on = Date(followers::Day(today.0.checked_add(days)?));
+                Some(ForecastCrossing { rule: rule.to_string(), holds: !explanation.holds, on })
+            })
+            .collect();
+        crossings.sort_by(|a, b| (a.on.0, &a.rule).cmp(&(b.on.0, &b.rule)));
+        Some(Self { days: forecast::DAYS, net, crossings })
+    }
 }
 
 pub(crate) fn read(app: &AppState, holder: &HolderCaller) -> Result<AccountRead, Problem> {
@@ -70,7 +126,8 @@ pub(crate) async fn get_me(
         .flat_map(|pack| pack.rules.iter())
         .filter_map(|rule| Some(ExplanationView::new(rule.to_string(), read.explain(rule)?.redacted())))
         .collect();
-    let status = Status { account: AccountView::new(&holder.platform, position, &read), rules };
+    let forecast = ForecastView::of(&read, app.now());
+    let status = Status { account: AccountView::new(&holder.platform, position, &read), rules, forecast };
     request::json(StatusCode::OK, position, &status)
 }
 

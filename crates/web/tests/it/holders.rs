@@ -164,3 +164,26 @@ async fn the_inbox_tells_what_happened_in_every_language_and_a_consent_names_its
     let wrong = house.me(&format!("{path}?language=xx"), "ann", Value::Null).await;
     assert_eq!(wrong.says(), "400 bad-query");
 }
+
+#[tokio::test]
+async fn a_holder_is_told_when_the_count_would_cross_a_line() {
+    let house = House::new().await;
+    house.activate().await;
+    // Facts, so that a history is kept of so small an account.
+    house.ok("ingest PUT /v1/accounts/demo/ann", json!({"class": "creator"})).await;
+    house.follow("ann", &["1"]).await;
+    house.tick().await;
+    let forecast = house.me("GET /v1/me", "ann", Value::Null).await.json()["forecast"].clone();
+    // One in 28 days, and two to go from the first of January on.
+    let expected = json!({"days": 28, "net": 1, "crossings": [
+        {"rule": "test-2026/name", "holds": true, "on": "2026-02-26"}]});
+    assert_eq!(forecast, expected);
+    house.follow("ann", &["2", "3"]).await;
+    house.tick().await;
+    let forecast = house.me("GET /v1/me", "ann", Value::Null).await.json()["forecast"].clone();
+    assert_eq!(forecast, json!({"days": 28, "net": 3, "crossings": []}), "it goes away from the line");
+    house.clock.advance_ms(28 * 86_400_000);
+    house.tick().await;
+    let forecast = house.me("GET /v1/me", "ann", Value::Null).await.json()["forecast"].clone();
+    assert_eq!(forecast["net"], 0);
+}
