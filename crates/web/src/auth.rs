@@ -76,6 +76,15 @@ impl Caller {
         }
     }
 
+    /// Whether the endpoint's row admits the caller, where the platform is the key's own or none.
+    pub(crate) fn anywhere(&self, endpoint: &Endpoint) -> Result<(), Problem> {
+        match self {
+            Caller::Key(key) => self.on(&key.platform, endpoint),
+            Caller::Root if endpoint.admits_root() => Ok(()),
+            Caller::Root => Err(role_missing(endpoint.roles())),
+        }
+    }
+
     /// Whether the endpoint's row admits the caller, where no platform is asked for: a key has no say there.
     pub(crate) fn root(&self, endpoint: &Endpoint) -> Result<(), Problem> {
         match self {

@@ -173,9 +173,7 @@ fn who(app: &AppState, headers: &HeaderMap, row: &'static Endpoint) -> Result<Wh
         return auth::holder(app, headers, row).map(Who::Holder);
     }
     let caller = auth::caller(app, headers)?;
-    if let auth::Caller::Key(key) = &caller {
-        caller.on(&key.platform, row)?;
-    }
+    caller.anywhere(row)?;
     Ok(Who::Key(caller, row))
 }
 

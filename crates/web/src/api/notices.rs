@@ -210,6 +210,15 @@ fn messages(case: &Case) -> Vec<Message<'_>> {
     found
 }
 
+/// The messages of all cases.
+fn newest_first(cases: &[Case]) -> Vec<Message<'_>> {
+    let mut all: Vec<_> = cases.iter().flat_map(messages).collect();
+    // Stable: within an entry the order is that of the cases, from last to first.
+    all.reverse();
+    all.sort_by_key(|message| std::cmp::Reverse(message.step.position));
+    all
+}
+
 impl Message<'_> {
     fn due_at(&self) -> Option<Millis> {
         let mine = self.kind == Kind::Notice
@@ -292,13 +301,10 @@ fn sources(pack: &PackInForce, ids: &[String]) -> Vec<NoticeSource> {
 /// Every message of an account's cases that is kept, newest first, in English.
 pub(crate) fn heads(read: &AccountRead) -> Vec<Head> {
     let (record, account) = (read.record(), read.id().to_string());
-    let mut all: Vec<Message<'_>> = record.cases.iter().flat_map(messages).collect();
-    all.reverse();
-    all.sort_by_key(|message| std::cmp::Reverse(message.step.position));
     let head = |message: &Message<'_>| {
         message.head(message.text(read, &account, Language::default(), false).text.subject)
     };
-    all.iter().map(head).collect()
+    newest_first(&record.cases).iter().map(head).collect()
 }
 
 /// Every message of the holder's cases, present and past, newest first.
@@ -322,10 +328,7 @@ pub(crate) async fn list_my_notices(
     let read = me::read(&app, &holder)?;
     let record = read.record();
     let account = holder.account.to_string();
-    let mut all: Vec<Message<'_>> = record.cases.iter().flat_map(messages).collect();
-    // Stable: within an entry the order is that of the cases, from last to first.
-    all.reverse();
-    all.sort_by_key(|message| std::cmp::Reverse(message.step.position));
+    let all = newest_first(&record.cases);
     // A cursor is the last message that was given: its entry, and which of the entry's messages it was.
     let mut nth = 0_u32;
     let mut before = None;

@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use pipeline::Clock;
-use policy::Bundle;
 use state::commands::{DecideProposal, ProposeChange};
 use state::{Actor, Change, Code, Command, Done, EdgeBatchBuilder, Op};
 use workloads::{Random, external};
 
 use super::Plan;
 use super::row::Row;
-use super::store::{Bed, Feed, key};
+use super::store::{Bed, Feed, key, pack};
 
 const ACCOUNTS: u32 = 10_000_000;
 const FOLLOWS: u32 = 100;
@@ -46,10 +45,7 @@ pub(crate) fn meanwhile(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<Row>> 
     while before.len() < BEFORE {
         before.push(stream.commit()?);
     }
-    // The bench's own rule, from two followers on and at once.
-    let rule =
-        include_str!("pack/name.toml").replace("1_000_000", "2").replace("dwell = \"30d\"", "dwell = \"0d\"");
-    let pack = Bundle::new([("pack.toml", include_str!("pack/pack.toml")), ("rules/name.toml", &rule)]);
+    let pack = pack(Some(2));
     let change = Change::Activate { bundle: pack.encode(), choices: BTreeMap::new() };
     let (platform, by) = (bed.platform.clone(), |name: &str| Code::new(name).map(Actor::Operator));
     let started = Instant::now();

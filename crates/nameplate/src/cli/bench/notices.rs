@@ -13,7 +13,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use connectors::webhooks::{Courier, Guard, Keys};
-use policy::Bundle;
 use state::commands::{ActivatePack, NewWebhookKey, SetWebhook};
 use state::{Actor, Code, Command, Op, WebhookUrl};
 use tokio::sync::watch;
@@ -21,7 +20,7 @@ use workloads::external;
 
 use super::Plan;
 use super::row::Row;
-use super::store::{Bed, Feed};
+use super::store::{Bed, Feed, pack};
 use crate::cli::submit;
 
 const NOTICES: u32 = 100_000;
@@ -33,10 +32,7 @@ pub(crate) fn leave(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<Row>> {
     let notices = NOTICES / plan.by;
     let bed = Bed::make(folder)?;
     let handle = bed.handle();
-    // The bench's own rule, from one follower on and at once.
-    let rule =
-        include_str!("pack/name.toml").replace("1_000_000", "1").replace("dwell = \"30d\"", "dwell = \"0d\"");
-    let pack = Bundle::new([("pack.toml", include_str!("pack/pack.toml")), ("rules/name.toml", &rule)]);
+    let pack = pack(Some(1));
     let activate = ActivatePack {
         platform: bed.platform.clone(),
         bundle: pack.encode(),

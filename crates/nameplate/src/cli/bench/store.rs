@@ -60,15 +60,11 @@ impl Bed {
                 expires: None,
             }),
         )?;
-        let pack = Bundle::new([
-            ("pack.toml", include_str!("pack/pack.toml")),
-            ("rules/name.toml", include_str!("pack/name.toml")),
-        ]);
         submit(
             &handle,
             Command::ActivatePack(ActivatePack {
                 platform: platform.clone(),
-                bundle: pack.encode(),
+                bundle: pack(None).encode(),
                 choices: std::collections::BTreeMap::new(),
                 by: Actor::System,
             }),
@@ -231,6 +227,15 @@ pub(crate) fn settle(waiting: &mut VecDeque<Ticket>, left: usize) -> anyhow::Res
         }
     }
     Ok(sum)
+}
+
+/// The bench's own pack: its one rule applies to a million followers for thirty days, or to so many at once.
+pub(crate) fn pack(at_least: Option<u32>) -> Bundle {
+    let mut rule = include_str!("pack/name.toml").to_owned();
+    if let Some(at_least) = at_least {
+        rule = rule.replace("1_000_000", &at_least.to_string()).replace("dwell = \"30d\"", "dwell = \"0d\"");
+    }
+    Bundle::new([("pack.toml", include_str!("pack/pack.toml")), ("rules/name.toml", &rule)])
 }
 
 /// How the platform calls an account.
