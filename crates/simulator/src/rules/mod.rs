@@ -263,6 +263,10 @@ impl<'a> Episode<'a> {
             person.tick(&self.world);
         }
         self.apply(Command::Tick);
+        // After a change of rules accounts have their turn over several, which follow each other at once.
+        while self.machine.looks_on() {
+            self.apply(Command::Tick);
+        }
         self.hear().context("at a tick")?;
         for person in 0..self.people.len() {
             self.people[person].check_consequences(&self.world)?;

@@ -199,6 +199,9 @@ impl<'a> Episode<'a> {
         }
         if self.random.chance(60) {
             self.apply(Command::Tick);
+            while self.machine.looks_on() {
+                self.apply(Command::Tick);
+            }
         }
         Ok(())
     }
@@ -328,6 +331,9 @@ impl<'a> Episode<'a> {
         for _ in 0..4 {
             self.now += 20 * DAY_MS.cast_signed();
             self.apply(Command::Tick);
+            while self.machine.looks_on() {
+                self.apply(Command::Tick);
+            }
             for at in 0..self.people.len() {
                 for answer in self.yes(&self.machine, &self.people[at])? {
                     self.apply(answer);
@@ -423,6 +429,9 @@ impl<'a> Episode<'a> {
         for days in LOOKS {
             let now = self.now + days * DAY_MS.cast_signed();
             apply(&mut machine, now, Command::Tick);
+            while machine.looks_on() {
+                apply(&mut machine, now, Command::Tick);
+            }
             for person in &self.people {
                 for answer in self.yes(&machine, person)? {
                     apply(&mut machine, now, answer);
