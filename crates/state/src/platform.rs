@@ -23,7 +23,7 @@ use crate::holders::Holders;
 use crate::ids::{AccountId, AccountKey, Code, Label, PlatformId};
 use crate::ledger_timers::LedgerTimers;
 use crate::limits::Limits;
-use crate::outcome::{ItemOutcome, Refusal};
+use crate::outcome::{Done, ItemOutcome, Refusal};
 use crate::packs::{Levels, PackInForce};
 use crate::proposals::Proposals;
 use crate::reader::case_views;
@@ -332,6 +332,19 @@ impl Platform {
 
     pub(crate) fn set_proposals(&self, proposals: Proposals) {
         self.shared.proposals.store(Arc::new(proposals));
+    }
+
+    /// Changes an endpoint and publishes it, unless the change is refused.
+    pub(crate) fn change_webhook(
+        &self,
+        id: &Code,
+        change: impl FnOnce(&mut Webhook) -> Result<Done, Refusal>,
+    ) -> Result<Done, Refusal> {
+        let mut webhooks = self.shared.webhooks.load().as_ref().clone();
+        let webhook = webhooks.get_mut(id).ok_or_else(|| Refusal::UnknownWebhook(id.clone()))?;
+        let done = change(Arc::make_mut(webhook))?;
+        self.shared.webhooks.store(Arc::new(webhooks));
+        Ok(done)
     }
 
     /// The packs or the time changed: thresholds are new, and the next ticks look at everyone they concern, a part at a time.

@@ -2,13 +2,11 @@
 //!
 //! It names where the sender began, so that a word of a sender that did not hear of a rewind is refused.
 
-use std::sync::Arc;
-
 use crate::effect::EffectId;
 use crate::ids::{Code, PlatformId};
 use crate::outcome::{Done, Refusal};
 use crate::platform::{Context, Platform};
-use crate::webhooks::{Retry, Webhook};
+use crate::webhooks::Retry;
 
 /// Fields of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,25 +33,22 @@ pub struct RecordDeliveries {
 
 impl RecordDeliveries {
     pub(crate) fn apply(&self, platform: &mut Platform, ctx: &Context<'_>) -> Result<Done, Refusal> {
-        let mut webhooks = platform.shared.webhooks.load().as_ref().clone();
-        let webhook = webhooks.get_mut(&self.id).ok_or_else(|| Refusal::UnknownWebhook(self.id.clone()))?;
-        if webhook.through != self.from || self.through < self.from {
-            return Err(Refusal::WebhookChanged);
-        }
-        let mut now = Webhook::clone(webhook);
-        now.through = self.through;
-        now.delivered = now.delivered.saturating_add(u64::from(self.delivered));
-        now.given_up = now.given_up.saturating_add(self.given_up.len() as u64);
-        for id in self.settled.iter().chain(&self.given_up) {
-            now.retries.remove(id);
-        }
-        now.retries.extend(self.failed.iter().map(|retry| (retry.id, *retry)));
-        if now.retries.len() > ctx.limits.retries_max as usize {
-            return Err(Refusal::TooManyItems { max: ctx.limits.retries_max });
-        }
-        now.gone |= self.gone;
-        *webhook = Arc::new(now);
-        platform.shared.webhooks.store(Arc::new(webhooks));
-        Ok(Done::Applied)
+        platform.change_webhook(&self.id, |webhook| {
+            if webhook.through != self.from || self.through < self.from {
+                return Err(Refusal::WebhookChanged);
+            }
+            webhook.through = self.through;
+            webhook.delivered = webhook.delivered.saturating_add(u64::from(self.delivered));
+            webhook.given_up = webhook.given_up.saturating_add(self.given_up.len() as u64);
+            for id in self.settled.iter().chain(&self.given_up) {
+                webhook.retries.remove(id);
+            }
+            webhook.retries.extend(self.failed.iter().map(|retry| (retry.id, *retry)));
+            if webhook.retries.len() > ctx.limits.retries_max as usize {
+                return Err(Refusal::TooManyItems { max: ctx.limits.retries_max });
+            }
+            webhook.gone |= self.gone;
+            Ok(Done::Applied)
+        })
     }
 }
