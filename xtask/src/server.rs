@@ -189,20 +189,34 @@ impl Client {
         self.send(self.agent.put(format!("{}{path}", self.url)), content_type, body)
     }
 
-    /// Status alone of a request of any kind, by whoever has that bearer, or by nobody.
+    /// Logs a member of staff in. The headers of whoever has the session.
+    pub(crate) fn log_in(&self, member: &str, password: &str, code: &str) -> Result<Vec<(String, String)>> {
+        let body = serde_json::json!({ "member": member, "password": password, "code": code }).to_string();
+        let request =
+            self.agent.post(format!("{}/v1/session", self.url)).header("content-type", "application/json");
+        let mut response = request.send(body)?;
+        ensure!(response.status() == 200, "the login of `{member}` is refused with {}", response.status());
+        let set = response.headers().get("set-cookie").context("a login without a cookie")?.to_str()?;
+        let cookie = set.split(';').next().unwrap_or_default().to_owned();
+        let said: Value = response.body_mut().read_json()?;
+        let proof = said["proof"].as_str().context("a login without a proof")?.to_owned();
+        Ok(vec![("cookie".to_owned(), cookie), ("nameplate-proof".to_owned(), proof)])
+    }
+
+    /// Status alone of a request of any kind, by whoever has these headers.
     pub(crate) fn call(
         &self,
         method: &str,
         path: &str,
-        bearer: Option<&str>,
+        credential: &[(String, String)],
         content_type: &str,
         body: Option<&str>,
     ) -> Result<u16> {
         let mut request = ureq::http::Request::builder()
             .method(method.to_uppercase().as_str())
             .uri(format!("{}{path}", self.url));
-        if let Some(bearer) = bearer {
-            request = request.header("authorization", format!("Bearer {bearer}"));
+        for (name, value) in credential {
+            request = request.header(name, value);
         }
         if body.is_some() {
             request = request.header("content-type", content_type);

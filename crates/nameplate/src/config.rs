@@ -28,8 +28,14 @@ pub(crate) struct Config {
     pub(crate) webhooks: Webhooks,
     pub(crate) regions: Regions,
     pub(crate) logging: Logging,
+    pub(crate) staff: Staff,
+    pub(crate) oidc: Oidc,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) platforms: BTreeMap<String, Platform>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) members: BTreeMap<String, Member>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) groups: BTreeMap<String, Grant>,
 }
 
 /// Where and how the server answers.
@@ -123,6 +129,82 @@ impl Default for Regions {
     }
 }
 
+/// How staff log in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Staff {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    pub(crate) idle_minutes: u64,
+    pub(crate) session_hours: u64,
+}
+
+impl Default for Staff {
+    fn default() -> Self {
+        Self { address: None, idle_minutes: 30, session_hours: 10 }
+    }
+}
+
+/// The identity provider that staff log in at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Oidc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) issuer: Option<String>,
+    pub(crate) client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) groups_claim: String,
+}
+
+impl Default for Oidc {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            client_id: "nameplate".into(),
+            client_secret_file: None,
+            scopes: Vec::new(),
+            groups_claim: "groups".into(),
+        }
+    }
+}
+
+/// What somebody may do, and where: a list that is left out is all there is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Grant {
+    pub(crate) duties: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platforms: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) packs: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queues: Option<Vec<String>>,
+}
+
+/// A member who logs in with a password and a code.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Member {
+    pub(crate) password: String,
+    pub(crate) totp: String,
+    pub(crate) duties: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platforms: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) packs: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queues: Option<Vec<String>>,
+}
+
+impl Member {
+    fn grant(&self) -> Grant {
+        let Self { duties, platforms, packs, queues, .. } = self.clone();
+        Grant { duties, platforms, packs, queues }
+    }
+}
+
 /// One platform.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -196,10 +278,17 @@ impl Default for Logging {
 }
 
 /// What stands at the end of a printed tree.
-const PLATFORM_HELP: &str = "
+const SECTIONS_HELP: &str = "
 # One section a platform, as in `[platforms.weibo]`:
 # holder_key = \"...\"      64 hexadecimal digits: the Ed25519 key that holders' tokens are signed with
 # public_view_as = false   lets anybody look through other viewers' eyes; for made-up people only
+
+# One section a member of staff who logs in with a password and a code, as `nameplate config member NAME` prints it, and
+# one a group of the identity provider, as in `[groups.trust-and-safety]`:
+# duties = [...]           of `appeals`, `safety`, `rules`, `integration`, `watch`
+# platforms = [...]        on these platforms only; left out: on all
+# packs = [...]            about these packs only
+# queues = [...]           from these queues only
 ";
 
 /// What each key means, in the order it is printed. A test holds this list and the tree together.
@@ -241,6 +330,17 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("regions.language", "in which language provinces are named, as far as the table has it: `en`, `zh-CN`"),
     ("regions.attribution", "what pages say beside a region, as the licence of the table asks for"),
+    (
+        "staff.address",
+        "how browsers reach this server, as in `https://nameplate.example`; without it no member of staff logs in",
+    ),
+    ("staff.idle_minutes", "a session ends when nothing came for so long"),
+    ("staff.session_hours", "a session ends after so long in any case"),
+    ("oidc.issuer", "the identity provider that staff log in at, exactly as it names itself"),
+    ("oidc.client_id", "what this server is called there"),
+    ("oidc.client_secret_file", "file with the secret between the two"),
+    ("oidc.scopes", "scopes asked for besides `openid`, as in `[\"groups\"]`"),
+    ("oidc.groups_claim", "the claim of the ID token that names a member's groups"),
     ("logging.filter", "what is logged, as in `info` or `pipeline=debug`"),
     ("logging.format", "`text` or `json`"),
 ];
@@ -305,6 +405,7 @@ impl Config {
         }
         self.metrics_listen()?;
         self.guard()?;
+        self.staff_settings()?;
         for (key, value) in [
             ("store.snapshots_kept", self.store.snapshots_kept),
             ("queue.commands_queued_max", self.queue.commands_queued_max),
@@ -333,6 +434,75 @@ impl Config {
             })?);
         }
         Ok(Guard { networks, plain_http: self.webhooks.plain_http })
+    }
+
+    /// How staff log in. The secret's file is read.
+    ///
+    /// # Errors
+    /// When an address is none, a duty is unknown, or a member's password or secret cannot be used.
+    pub(crate) fn staff_settings(&self) -> anyhow::Result<web::StaffSettings> {
+        let address = |key: &str, text: &str| -> anyhow::Result<url::Url> {
+            let address: url::Url = text
+                .parse()
+                .with_context(|| format!("`{key}` is `{text}`, expected an address as in `https://...`"))?;
+            let here =
+                address.host_str().is_some_and(|host| matches!(host, "127.0.0.1" | "localhost" | "[::1]"));
+            if address.scheme() != "https" && !(here && address.scheme() == "http") {
+                bail!("`{key}` is `{text}`; it must begin with `https`, unless it is on this machine");
+            }
+            Ok(address)
+        };
+        let staff = self.staff.address.as_ref().map(|text| address("staff.address", text)).transpose()?;
+        if staff.is_none() && (!self.members.is_empty() || self.oidc.issuer.is_some()) {
+            bail!(
+                "there are `members` or an `oidc.issuer`, and no `staff.address`: say how browsers reach this server"
+            );
+        }
+        let mut members = BTreeMap::new();
+        for (name, member) in &self.members {
+            let at = format!("members.{name}");
+            let local = web::LocalMember {
+                password: member.password.clone(),
+                totp: member.totp.clone(),
+                grant: member.grant().read(&at)?,
+            };
+            web::usable_member(&local).map_err(|why| {
+                anyhow::anyhow!("{why} in `{at}`; make the section with `nameplate config member {name}`")
+            })?;
+            members.insert(name.clone(), local);
+        }
+        let mut groups = BTreeMap::new();
+        for (name, grant) in &self.groups {
+            groups.insert(name.clone(), grant.read(&format!("groups.{name}"))?);
+        }
+        let oidc = match &self.oidc.issuer {
+            None => None,
+            Some(issuer) => Some(web::OidcSettings {
+                issuer: address("oidc.issuer", issuer)?,
+                client_id: self.oidc.client_id.clone(),
+                client_secret: match &self.oidc.client_secret_file {
+                    None => None,
+                    Some(path) => Some(
+                        std::fs::read_to_string(path)
+                            .with_context(|| {
+                                format!("cannot read `oidc.client_secret_file` `{}`", path.display())
+                            })?
+                            .trim_end()
+                            .to_owned(),
+                    ),
+                },
+                scopes: self.oidc.scopes.clone(),
+                groups_claim: self.oidc.groups_claim.clone(),
+            }),
+        };
+        Ok(web::StaffSettings {
+            address: staff,
+            idle: Duration::from_secs(self.staff.idle_minutes.saturating_mul(60)),
+            longest: Duration::from_secs(self.staff.session_hours.saturating_mul(3600)),
+            members,
+            oidc,
+            groups,
+        })
     }
 
     /// The address to answer on.
@@ -420,11 +590,40 @@ impl Config {
                 None => drop(writeln!(out, "# {key} =")),
             }
         }
-        out.push_str(PLATFORM_HELP);
+        out.push_str(SECTIONS_HELP);
         for (id, platform) in &self.platforms {
             let _ = write!(out, "\n[platforms.{id}]\n{}", toml::to_string(platform)?);
         }
+        for (name, member) in &self.members {
+            let _ = write!(out, "\n[members.{name}]\n{}", toml::to_string(member)?);
+        }
+        for (name, grant) in &self.groups {
+            let _ = write!(out, "\n[groups.{name:?}]\n{}", toml::to_string(grant)?);
+        }
         Ok(out)
+    }
+}
+
+impl Grant {
+    fn read(&self, at: &str) -> anyhow::Result<web::Grant> {
+        let mut duties = std::collections::BTreeSet::new();
+        for word in &self.duties {
+            let duty = web::Duty::parse(word).with_context(|| {
+                let words = web::Duty::ALL.map(web::Duty::as_str).join("`, `");
+                format!("`{at}.duties` has `{word}`, expected one of `{words}`")
+            })?;
+            duties.insert(duty);
+        }
+        if duties.is_empty() {
+            bail!("`{at}.duties` is empty: say what they may do");
+        }
+        let scope = |names: &Option<Vec<String>>| names.clone().map_or(web::Scope::ALL, web::Scope::only);
+        Ok(web::Grant {
+            duties,
+            platforms: scope(&self.platforms),
+            packs: scope(&self.packs),
+            queues: scope(&self.queues),
+        })
     }
 }
 
@@ -483,6 +682,9 @@ mod tests {
         full.regions.table = Some("city.mmdb".into());
         full.regions.lines = Some("lines.csv".into());
         full.regions.attribution = Some("by".into());
+        full.staff.address = Some("https://nameplate.example".into());
+        full.oidc.issuer = Some("https://id.example".into());
+        full.oidc.client_secret_file = Some("secret".into());
         let table = toml::Table::try_from(&full).unwrap();
         let mut keys: Vec<String> = table
             .iter()
@@ -503,6 +705,14 @@ mod tests {
         config.queue.tick_seconds = 0;
         let platform = Platform { holder_key: Some("0f".repeat(32)), public_view_as: true };
         config.platforms.insert("weibo".into(), platform);
+        config.staff.address = Some("https://nameplate.example".into());
+        let new = web::new_member().unwrap();
+        let duties = vec!["appeals".to_owned()];
+        let member =
+            Member { password: new.hash, totp: new.totp, duties: duties.clone(), ..Member::default() };
+        config.members.insert("night-shift".into(), member);
+        let grant = Grant { duties, packs: Some(vec!["weibo-2023".into()]), ..Grant::default() };
+        config.groups.insert("trust & safety".into(), grant);
         assert_eq!(load(&config.print().unwrap(), &[]).unwrap(), config);
     }
 
@@ -539,6 +749,27 @@ mod tests {
         let proxied = format!("{reachable}tls = \"terminated_by_proxy\"\n");
         assert!(load(&proxied, &[]).unwrap_err().contains("the default one"));
         load(&format!("{proxied}[vault]\nkey_file = \"/run/key\"\n"), &[]).unwrap();
+    }
+
+    #[test]
+    fn staff_that_could_not_log_in_is_refused() {
+        let address = "[staff]\naddress = \"https://nameplate.example\"\n";
+        let group = |duties: &str| format!("{address}[groups.a]\nduties = {duties}\n");
+        load(&group("[\"safety\"]"), &[]).unwrap();
+        for (text, says) in [
+            (group("[\"everything\"]"), "`everything`"),
+            (group("[]"), "`groups.a.duties` is empty"),
+            (
+                format!("{address}[members.a]\nduties = [\"watch\"]\npassword = \"secret\"\n"),
+                "no Argon2id hash",
+            ),
+            ("[staff]\naddress = \"http://nameplate.example\"\n".into(), "begin with `https`"),
+            ("[oidc]\nissuer = \"https://id.example\"\n".into(), "no `staff.address`"),
+        ] {
+            let error = load(&text, &[]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::wiring::Store;
+use crate::wiring::{self, Store};
 use crate::{config, regions};
 
 /// Takes the address; a port of 127.0.0.1 that is in use gives way to a free one.
@@ -78,6 +78,7 @@ impl Serving {
             packs,
             regions: regions::load(&outside.regions)?,
             courier: Arc::clone(&courier),
+            pseudonyms: wiring::pseudonym_key(&store.vault)?,
             limits: limits.clone(),
             settings,
             version: env!("CARGO_PKG_VERSION").to_owned(),

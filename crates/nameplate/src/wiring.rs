@@ -125,6 +125,23 @@ pub(crate) fn open_with(config: &Config, clock: Clock, limits: pipeline::Limits)
     Ok(Store { dir, vault, signer, pipeline, opened })
 }
 
+/// The key of the pseudonyms of staff, made at the first start and sealed like an identity: a backup has it.
+///
+/// # Errors
+/// Those of the vault.
+pub(crate) fn pseudonym_key(vault: &DiskVault) -> anyhow::Result<web::PseudonymKey> {
+    // No platform can be called like this: the ids of platforms have no `:`.
+    let (tenant, place, field) = ("staff:", vault::HolderRef("pseudonyms"), "key");
+    let kept = vault.reveal(tenant, place, field)?;
+    if let Some(key) = kept.and_then(|key| <[u8; 32]>::try_from(key.expose()).ok()) {
+        return Ok(web::PseudonymKey::new(key));
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).context("the system gave no randomness for a key")?;
+    vault.seal(tenant, place, &[(field, Secret::new(key.to_vec()))])?;
+    Ok(web::PseudonymKey::new(key))
+}
+
 /// What opens the key ring, by the configuration.
 fn opener(config: &Config) -> anyhow::Result<Opener> {
     if let Some(path) = &config.vault.passphrase_file {

@@ -17,6 +17,10 @@ use crate::idempotency::Table;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::region::Regions;
+use crate::staff::local::Doorkeeper;
+use crate::staff::oidc::Logins;
+use crate::staff::sessions::Sessions;
+use crate::staff::{PseudonymKey, StaffSettings};
 
 /// What the server is told when it starts.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +30,8 @@ pub struct Settings {
     pub root_sha256: Option<[u8; 32]>,
     /// Settings of single platforms.
     pub platforms: BTreeMap<PlatformId, PlatformSettings>,
+    /// How staff log in.
+    pub staff: StaffSettings,
 }
 
 /// Settings of one platform.
@@ -89,6 +95,8 @@ pub struct Parts {
     pub regions: Regions,
     /// Sends effects to endpoints.
     pub courier: Arc<Courier>,
+    /// Key of the pseudonyms of staff.
+    pub pseudonyms: PseudonymKey,
     /// Bounds.
     pub limits: Limits,
     /// Settings.
@@ -118,6 +126,10 @@ pub struct Inner {
     pub(crate) jobs: Jobs,
     pub(crate) recounts: Recounts,
     pub(crate) courier: Arc<Courier>,
+    pub(crate) pseudonyms: PseudonymKey,
+    pub(crate) sessions: Sessions,
+    pub(crate) doorkeeper: Doorkeeper,
+    pub(crate) logins: Logins,
     /// Who makes keys of endpoints, one at a time.
     pub(crate) keys_changing: tokio::sync::Mutex<()>,
     /// One simulation at a time.
@@ -140,8 +152,19 @@ impl std::fmt::Debug for AppState {
 impl AppState {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { handle, clock, identities, signer, packs, regions, courier, limits, settings, version } =
-            parts;
+        let Parts {
+            handle,
+            clock,
+            identities,
+            signer,
+            packs,
+            regions,
+            courier,
+            pseudonyms,
+            limits,
+            settings,
+            version,
+        } = parts;
         Self(Arc::new(Inner {
             pool: Pool::new(limits.bodies_bytes_max),
             idempotency: Table::new(limits.idempotency_keys_max, limits.idempotency_bytes_max),
@@ -149,6 +172,10 @@ impl AppState {
             jobs: Jobs::default(),
             recounts: Recounts::default(),
             courier,
+            pseudonyms,
+            sessions: Sessions::default(),
+            doorkeeper: Doorkeeper::default(),
+            logins: Logins::default(),
             keys_changing: tokio::sync::Mutex::default(),
             simulating: tokio::sync::Semaphore::new(1),
             regions: ArcSwap::from_pointee(regions),

@@ -1,8 +1,10 @@
-//! Who asks: an API key of a platform, the server's root key, or a holder with a token of the platform.
+//! Who asks: an API key of a platform, the server's root key, a member of staff with a session, or a holder with a token of
+//! the platform.
 //!
 //! Every refusal of a credential reads the same, so that nobody learns which half of a key was wrong.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -15,19 +17,31 @@ use crate::app::AppState;
 use crate::keys;
 use crate::problem::{self, Problem};
 use crate::roles::Endpoint;
+use crate::staff::Grant;
+use crate::staff::sessions::{self, Live};
 
 /// Longest credential that is looked at.
 const CREDENTIAL_BYTES_MAX: usize = 4096;
 /// What a holder's token must be meant for.
 pub(crate) const AUDIENCE: &str = "nameplate";
 
-/// An authenticated API key.
+/// An authenticated API key, or a member of staff.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     /// A key of one platform.
     Key(Arc<ApiKey>),
     /// The server's own key.
     Root,
+    /// A member of staff with a live session.
+    Staff(Staff),
+}
+
+/// A member of staff who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Staff {
+    pub(crate) live: Live,
+    /// Whether the request carries the session's second secret, as changes must.
+    proved: bool,
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -44,8 +58,55 @@ fn no_key() -> Problem {
     Problem::new(&problem::NO_KEY, "send `Authorization: Bearer npk_...` with a live API key")
 }
 
-/// The caller behind the request's API key.
+/// The member of staff behind the request's cookie.
+fn session(app: &AppState, headers: &HeaderMap) -> Option<Staff> {
+    headers.get(header::COOKIE)?;
+    let live = app.sessions.find(headers, app.settings.load().staff.lasts(), Instant::now())?;
+    let given = headers.get(sessions::PROOF).and_then(|given| given.to_str().ok());
+    let proved = given.is_some_and(|given| live.is_proved_by(given));
+    Some(Staff { live, proved })
+}
+
+/// The member of staff who asks, if the endpoint's row admits all of them.
+pub(crate) fn staff(app: &AppState, headers: &HeaderMap, endpoint: &Endpoint) -> Result<Staff, Problem> {
+    let staff = session(app, headers).ok_or_else(|| Problem::new(&problem::NO_KEY, "log in first"))?;
+    staff.on(None, endpoint)?;
+    Ok(staff)
+}
+
+impl Staff {
+    /// Whether the endpoint's row admits them, on `platform` or anywhere.
+    fn on(&self, platform: Option<&PlatformId>, endpoint: &Endpoint) -> Result<(), Problem> {
+        let there = |grant: &Grant| platform.is_none_or(|platform| grant.platforms.covers(platform.as_str()));
+        match endpoint.duty() {
+            Some(duty) if self.live.member.has(duty, there) => self.is_proved(endpoint),
+            Some(Some(duty)) => Err(duty_missing(duty.as_str())),
+            Some(None) | None => Err(duty_missing("another")),
+        }
+    }
+
+    fn is_proved(&self, endpoint: &Endpoint) -> Result<(), Problem> {
+        if self.proved || endpoint.method == "get" {
+            return Ok(());
+        }
+        Err(Problem::new(&problem::NO_PROOF, "send the session's `proof` in `Nameplate-Proof`"))
+    }
+}
+
+fn duty_missing(duty: &str) -> Problem {
+    Problem::new(
+        &problem::ROLE_MISSING,
+        format!("this takes the duty `{duty}` there, which your groups do not give"),
+    )
+}
+
+/// The caller behind the request's API key, or behind its session.
 pub(crate) fn caller(app: &AppState, headers: &HeaderMap) -> Result<Caller, Problem> {
+    if !headers.contains_key(header::AUTHORIZATION)
+        && let Some(staff) = session(app, headers)
+    {
+        return Ok(Caller::Staff(staff));
+    }
     let (id, secret) = bearer(headers).and_then(keys::split).ok_or_else(no_key)?;
     let sha256 = keys::digest(secret);
     if id == keys::ROOT {
@@ -73,6 +134,44 @@ impl Caller {
             }
             Caller::Key(key) if roles.iter().any(|role| key.roles.has(*role)) => Ok(()),
             Caller::Key(_) => Err(role_missing(roles)),
+            Caller::Staff(staff) => staff.on(Some(platform), endpoint),
+        }
+    }
+
+    /// Whether the caller may do that also about `pack`. Keys may, whatever pack it is.
+    pub(crate) fn about(
+        &self,
+        platform: &PlatformId,
+        endpoint: &Endpoint,
+        pack: &str,
+    ) -> Result<(), Problem> {
+        self.on(platform, endpoint)?;
+        if self.sees(platform, endpoint, |grant| grant.packs.covers(pack)) {
+            return Ok(());
+        }
+        Err(Problem::new(&problem::ROLE_MISSING, "your groups do not reach to this pack"))
+    }
+
+    /// Whether one grant that opens the endpoint on `platform` passes `fits`. Keys see everything there.
+    pub(crate) fn sees(
+        &self,
+        platform: &PlatformId,
+        endpoint: &Endpoint,
+        fits: impl Fn(&Grant) -> bool,
+    ) -> bool {
+        let Caller::Staff(staff) = self else { return true };
+        let there = |grant: &Grant| grant.platforms.covers(platform.as_str()) && fits(grant);
+        endpoint.duty().is_some_and(|duty| staff.live.member.has(duty, there))
+    }
+
+    /// Whether the caller may see anything of `platform`.
+    pub(crate) fn knows(&self, platform: &PlatformId) -> bool {
+        match self {
+            Caller::Root => true,
+            Caller::Key(key) => key.platform == *platform,
+            Caller::Staff(staff) => {
+                staff.live.member.has(None, |grant| grant.platforms.covers(platform.as_str()))
+            }
         }
     }
 
@@ -82,6 +181,7 @@ impl Caller {
             Caller::Key(key) => self.on(&key.platform, endpoint),
             Caller::Root if endpoint.admits_root() => Ok(()),
             Caller::Root => Err(role_missing(endpoint.roles())),
+            Caller::Staff(staff) => staff.on(None, endpoint),
         }
     }
 
@@ -89,7 +189,7 @@ impl Caller {
     pub(crate) fn root(&self, endpoint: &Endpoint) -> Result<(), Problem> {
         match self {
             Caller::Root if endpoint.admits_root() => Ok(()),
-            Caller::Root | Caller::Key(_) => {
+            Caller::Root | Caller::Key(_) | Caller::Staff(_) => {
                 Err(Problem::new(&problem::ROLE_MISSING, "this needs the server's root key, `npk_root_...`"))
             }
         }
@@ -100,6 +200,7 @@ impl Caller {
         match self {
             Caller::Key(key) => key.id.as_str(),
             Caller::Root => keys::ROOT,
+            Caller::Staff(staff) => staff.live.member.pseudonym.as_str(),
         }
     }
 }

@@ -48,10 +48,16 @@ fn mint_with_id(id: &str) -> Result<NewKey, getrandom::Error> {
     Ok(NewKey { token, id, sha256: digest(&secret) })
 }
 
-fn draw<const CHARACTERS: usize>() -> Result<String, getrandom::Error> {
+/// A text of letters and digits with five random bits each.
+pub(crate) fn draw<const CHARACTERS: usize>() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; CHARACTERS];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+    Ok(bytes.iter().map(|byte| letter(*byte)).collect())
+}
+
+/// The letter or digit for the lower five bits of a byte.
+pub(crate) fn letter(byte: u8) -> char {
+    char::from(ALPHABET[usize::from(byte % 32)])
 }
 
 /// The id and the secret half of a token.

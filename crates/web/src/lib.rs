@@ -11,7 +11,7 @@
 //! | `api/` | one file per noun under `/v1` |
 //! | `pages/` | the public pages, without script |
 //! | `problem`, `openapi` | every way to say no; the document made from the handlers |
-//! | `auth`, `keys` | who asks |
+//! | `auth`, `keys`, `staff/` | who asks; how staff log in |
 //! | `body`, `json`, `query`, `request`, `wire/` | reading strictly |
 //! | `idempotency`, `cursor`, `region`, `metrics` | what their names say |
 
@@ -37,6 +37,7 @@ mod request;
 mod roles;
 mod router;
 mod serve;
+mod staff;
 mod watch;
 mod wire;
 
@@ -48,4 +49,8 @@ pub use metrics::metrics_router;
 pub use region::{OVERRIDES_MAX, Place, Regions, RegionsError, TableAbout};
 pub use router::{error_pages, openapi, role_table, site};
 pub use serve::serve;
+pub use staff::{
+    Duty, Grant, LocalMember, NewMember, OidcSettings, PseudonymKey, Scope, StaffSettings, new_member,
+    usable_member,
+};
 pub use watch::Site;

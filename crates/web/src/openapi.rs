@@ -10,7 +10,9 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     Components, Header, InfoBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required, Response,
     ResponseBuilder,
@@ -24,6 +26,8 @@ use crate::roles::{self, Endpoint, May};
 pub(crate) const KEY: &str = "key";
 /// Name of the scheme for holders' tokens.
 pub(crate) const TOKEN: &str = "token";
+/// Name of the scheme for sessions of staff.
+pub(crate) const SESSION: &str = "session";
 
 /// The document as text, made once.
 pub(crate) fn text() -> &'static str {
@@ -82,6 +86,13 @@ fn complete(document: &mut OpenApi) {
                 ))
                 .build(),
         ),
+    );
+    components.add_security_scheme(
+        SESSION,
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+            "nameplate_staff",
+            "The session of a member of staff, `__Host-nameplate_staff` over TLS. Changes carry `Nameplate-Proof` as well.",
+        ))),
     );
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     components.schemas.insert(problem::Place::name().into_owned(), problem::Place::schema());
@@ -149,11 +160,14 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
 fn security(row: &Endpoint) -> Option<Vec<SecurityRequirement>> {
     let key = |role: &str| SecurityRequirement::new(KEY, [role]);
     let token = || SecurityRequirement::new(TOKEN, std::iter::empty::<&str>());
+    let session = || SecurityRequirement::new(SESSION, std::iter::empty::<&str>());
     let keys = |roles: &[Role]| roles.iter().map(|role| key(role.as_str())).collect::<Vec<_>>();
     match row.may {
         May::Anybody => None,
         May::Root => Some(vec![key("root")]),
         May::Holder => Some(vec![token()]),
+        May::Session => Some(vec![session()]),
+        May::Duty(_) | May::Office => Some(keys(row.roles()).into_iter().chain([session()]).collect()),
         May::Keys(roles) => Some(keys(roles)),
         May::HolderOrKeys(roles) => Some(std::iter::once(token()).chain(keys(roles)).collect()),
     }

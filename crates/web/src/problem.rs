@@ -53,9 +53,16 @@ catalogue! {
     BAD_TOKEN = "bad-token", 401, "the holder's token is not valid",
         "The token is not signed with the platform's registered key, has expired, or names no account.",
         "Ask the platform for a fresh token.";
+    BAD_LOGIN = "bad-login", 401, "the login failed",
+        "Name, password or code is wrong, or the identity provider's answer does not pass the checks.",
+        "Try again with the next code of the authenticator app, or begin the login again.";
     ROLE_MISSING = "role-missing", 403, "the key may not do this",
-        "The key is valid but does not carry the role that this endpoint needs.",
+        "The key or login is valid but does not carry the role or duty that this endpoint needs, there.",
         "Use a key with the role named in `detail`; each role opens only its own endpoints.";
+    NO_PROOF = "no-proof", 403, "the change is not proved",
+        "A change by a logged-in member of staff came without the session's second secret. It may have been sent by \
+         another site through the member's browser.",
+        "Send `proof` of `GET /v1/session` in the header `Nameplate-Proof`.";
     OTHER_PLATFORM = "other-platform", 403, "the key belongs to another platform",
         "The key is valid, but for another platform than the one named in the request.",
         "Use a key that was issued for the platform in question.";
@@ -101,6 +108,12 @@ catalogue! {
     KEY_REUSED = "key-reused", 422, "the idempotency key was used for another request",
         "This idempotency key was used before, with another method, address or body.",
         "Use a fresh key for each new request.";
+    SLOW_DOWN = "slow-down", 429, "too many tries",
+        "Too many logins with this name have failed, so it is closed for a while.",
+        "Wait for `Retry-After` seconds.";
+    PROVIDER_AWAY = "provider-away", 503, "the identity provider cannot be used",
+        "The identity provider does not answer, or its answer cannot be read.",
+        "Try again, or log in with a local member's password and code.";
     BUSY = "busy", 503, "the server is busy",
         "A bounded queue is full, so the request was not taken. Nothing was written.",
         "Try again after `Retry-After` seconds.";

@@ -15,10 +15,11 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accounts, admin, amounts, certificates, effects, export, follows, identities, ingest, jobs, me, meta,
-    nameplates, notices, purges, sightings, webhooks,
+    nameplates, notices, purges, session, sightings, webhooks,
 };
 use crate::app::AppState;
 use crate::pages;
+use crate::staff::Duty;
 
 /// An endpoint or a page.
 #[derive(Debug)]
@@ -42,6 +43,12 @@ pub(crate) enum May {
     Root,
     /// A holder, about their own account.
     Holder,
+    /// A member of staff with that duty there, or an operator's key, or the server's root key.
+    Duty(Duty),
+    /// Any member of staff there, or an operator's or auditor's key, or the server's root key.
+    Office,
+    /// Any member of staff.
+    Session,
     /// A holder, about their own account, or a key of the platform with one of these roles.
     HolderOrKeys(&'static [Role]),
 }
@@ -51,19 +58,36 @@ impl Endpoint {
     pub(crate) fn roles(&self) -> &'static [Role] {
         match self.may {
             May::Keys(roles) | May::HolderOrKeys(roles) => roles,
-            May::Anybody | May::Root | May::Holder => &[],
+            May::Duty(_) => &[Role::Operator],
+            May::Office => &[Role::Operator, Role::Auditor],
+            May::Anybody | May::Root | May::Holder | May::Session => &[],
         }
     }
 
     /// Does the server's root key open it?
     pub(crate) fn admits_root(&self) -> bool {
         match self.may {
-            May::Anybody | May::Root => true,
+            May::Anybody | May::Root | May::Duty(_) | May::Office => true,
             May::Keys(roles) | May::HolderOrKeys(roles) => {
                 roles.iter().any(|role| matches!(role, Role::Operator | Role::Auditor))
             }
-            May::Holder => false,
+            May::Holder | May::Session => false,
         }
+    }
+
+    /// Whether members of staff open it, and with which duty if it takes one.
+    #[expect(clippy::option_option, reason = "no member of staff, any of them, or those with a duty")]
+    pub(crate) fn duty(&self) -> Option<Option<Duty>> {
+        match self.may {
+            May::Duty(duty) => Some(Some(duty)),
+            May::Office | May::Session => Some(None),
+            May::Anybody | May::Keys(_) | May::Root | May::Holder | May::HolderOrKeys(_) => None,
+        }
+    }
+
+    fn admits_duty(&self, duty: Duty) -> bool {
+        matches!(self.may, May::Anybody)
+            || self.duty().is_some_and(|takes| takes.is_none_or(|takes| takes == duty))
     }
 
     /// Does a holder's token open it?
@@ -105,10 +129,12 @@ macro_rules! pages {
     };
 }
 
-/// Works the queues, and changes what they are about.
-const OPERATOR: May = May::Keys(&[Role::Operator]);
+const APPEALS: May = May::Duty(Duty::Appeals);
+const SAFETY: May = May::Duty(Duty::Safety);
+const RULES: May = May::Duty(Duty::Rules);
+const INTEGRATION: May = May::Duty(Duty::Integration);
 /// Sees what operators see.
-const OFFICE: May = May::Keys(&[Role::Operator, Role::Auditor]);
+const OFFICE: May = May::Office;
 const INGEST_KEY: May = May::Keys(&[Role::Ingest]);
 const READ_KEY: May = May::Keys(&[Role::Read]);
 
@@ -147,12 +173,18 @@ endpoints! {
     LEAVE: post "/v1/me/leave", May::Holder => me::leave;
 
     LIST_WEBHOOKS: get "/v1/webhooks", OFFICE => webhooks::list_webhooks;
-    SET_WEBHOOK: put "/v1/webhooks/{webhook}", OPERATOR => webhooks::set_webhook;
-    REMOVE_WEBHOOK: delete "/v1/webhooks/{webhook}", OPERATOR => webhooks::remove_webhook;
-    ROTATE_WEBHOOK: post "/v1/webhooks/{webhook}/rotate", OPERATOR => webhooks::rotate_webhook;
-    REWIND_WEBHOOK: post "/v1/webhooks/{webhook}/rewind", OPERATOR => webhooks::rewind_webhook;
-    PING_WEBHOOK: post "/v1/webhooks/{webhook}/ping", OPERATOR => webhooks::ping_webhook;
+    SET_WEBHOOK: put "/v1/webhooks/{webhook}", INTEGRATION => webhooks::set_webhook;
+    REMOVE_WEBHOOK: delete "/v1/webhooks/{webhook}", INTEGRATION => webhooks::remove_webhook;
+    ROTATE_WEBHOOK: post "/v1/webhooks/{webhook}/rotate", INTEGRATION => webhooks::rotate_webhook;
+    REWIND_WEBHOOK: post "/v1/webhooks/{webhook}/rewind", INTEGRATION => webhooks::rewind_webhook;
+    PING_WEBHOOK: post "/v1/webhooks/{webhook}/ping", INTEGRATION => webhooks::ping_webhook;
     LIST_DELIVERIES: get "/v1/webhooks/{webhook}/deliveries", OFFICE => webhooks::list_deliveries;
+
+    BEGIN_SESSION: post "/v1/session", May::Anybody => session::begin_session;
+    GET_SESSION: get "/v1/session", May::Session => session::get_session;
+    END_SESSION: delete "/v1/session", May::Session => session::end_session;
+    BEGIN_LOGIN: get "/v1/session/login", May::Anybody => session::begin_login;
+    FINISH_LOGIN: get "/v1/session/return", May::Anybody => session::finish_login;
 
     LIST_PLATFORMS: get "/v1/admin/platforms", OFFICE => admin::platforms::list_platforms;
     REGISTER_PLATFORM: post "/v1/admin/platforms", May::Root => admin::platforms::register_platform;
@@ -163,21 +195,21 @@ endpoints! {
     GET_PACK: get "/v1/admin/packs/{pack}", OFFICE => admin::packs::get_pack;
     CHECK_PACK: post "/v1/admin/packs/check", OFFICE => admin::packs::check_pack;
     SIMULATE_PACK: post "/v1/admin/packs/simulate", OFFICE => admin::simulations::simulate_pack;
-    ACTIVATE_PACK: post "/v1/admin/packs/activate", OPERATOR => admin::packs::activate_pack;
-    DEACTIVATE_PACK: delete "/v1/admin/packs/{pack}", OPERATOR => admin::packs::deactivate_pack;
+    ACTIVATE_PACK: post "/v1/admin/packs/activate", RULES => admin::packs::activate_pack;
+    DEACTIVATE_PACK: delete "/v1/admin/packs/{pack}", RULES => admin::packs::deactivate_pack;
     LIST_PROPOSALS: get "/v1/admin/proposals", OFFICE => admin::proposals::list_proposals;
-    PROPOSE_CHANGE: post "/v1/admin/proposals", OPERATOR => admin::proposals::propose_change;
-    CONFIRM_PROPOSAL: post "/v1/admin/proposals/confirm", OPERATOR => admin::proposals::confirm_proposal;
-    DISCARD_PROPOSAL: post "/v1/admin/proposals/discard", OPERATOR => admin::proposals::discard_proposal;
-    SET_BLAST_RADIUS: post "/v1/admin/blast-radius", OPERATOR => admin::proposals::set_blast_radius;
+    PROPOSE_CHANGE: post "/v1/admin/proposals", RULES => admin::proposals::propose_change;
+    CONFIRM_PROPOSAL: post "/v1/admin/proposals/confirm", RULES => admin::proposals::confirm_proposal;
+    DISCARD_PROPOSAL: post "/v1/admin/proposals/discard", RULES => admin::proposals::discard_proposal;
+    SET_BLAST_RADIUS: post "/v1/admin/blast-radius", RULES => admin::proposals::set_blast_radius;
     LIST_CASES: get "/v1/admin/cases", OFFICE => admin::cases::list_cases;
-    DECIDE_APPEAL: post "/v1/admin/appeals/decide", OPERATOR => admin::appeals::decide_appeal;
-    EXTEND_NOTICE: post "/v1/admin/notices/extend", OPERATOR => admin::appeals::extend_notice;
+    DECIDE_APPEAL: post "/v1/admin/appeals/decide", APPEALS => admin::appeals::decide_appeal;
+    EXTEND_NOTICE: post "/v1/admin/notices/extend", APPEALS => admin::appeals::extend_notice;
     LIST_HOLDS: get "/v1/admin/holds/{platform}/{account}", OFFICE => admin::holds::list_holds;
-    PLACE_HOLD: post "/v1/admin/holds", OPERATOR => admin::holds::place_hold;
-    RELEASE_HOLD: post "/v1/admin/holds/release", OPERATOR => admin::holds::release_hold;
+    PLACE_HOLD: post "/v1/admin/holds", SAFETY => admin::holds::place_hold;
+    RELEASE_HOLD: post "/v1/admin/holds/release", SAFETY => admin::holds::release_hold;
     LIST_DEAD_LETTERS: get "/v1/admin/dead-letters", OFFICE => admin::dead_letters::list_dead_letters;
-    SETTLE_DEAD_LETTERS: post "/v1/admin/dead-letters/settle", OPERATOR => admin::dead_letters::settle_dead_letters;
+    SETTLE_DEAD_LETTERS: post "/v1/admin/dead-letters/settle", INTEGRATION => admin::dead_letters::settle_dead_letters;
     GET_REGION_TABLES: get "/v1/admin/regions", OFFICE => admin::regions::get_region_tables;
     START_RECOUNT: post "/v1/admin/recounts", OFFICE => admin::recounts::start_recount;
     GET_RECOUNT: get "/v1/admin/recounts/{platform}", OFFICE => admin::recounts::get_recount;
@@ -214,25 +246,29 @@ pub(crate) fn text() -> String {
     let mut text = String::from(
         "# Who may call what. Made from the table that the router is made from; checked in so that a change is seen.\n\
          # nobody: without a credential. ingest to auditor: an API key of the platform with that role alone.\n\
-         # root: the server's own key. token: one that the platform signed for the account's holder.\n",
+         # root: the server's own key. token: one that the platform signed for the account's holder.\n\
+         # appeals to watch: a member of staff with that duty alone.\n",
     );
+    let mut heads = vec!["nobody"];
+    heads.extend(Role::ALL.iter().map(|role| role.as_str()));
+    heads.extend(["root", "token"]);
+    heads.extend(Duty::ALL.iter().map(|duty| duty.as_str()));
     let mut line = |method: &str, path: &str, cells: &[&str]| {
         let mut row = format!("{method:<7} {path:<52}");
-        for cell in cells {
+        for (cell, head) in cells.iter().zip(&heads) {
+            let width = head.len().max(8);
             // Writing to a text cannot fail.
-            let _ = write!(row, " {cell:<8}");
+            let _ = write!(row, " {cell:<width$}");
         }
         text.push_str(row.trim_end());
         text.push('\n');
     };
-    let mut heads = vec!["nobody"];
-    heads.extend(Role::ALL.iter().map(|role| role.as_str()));
-    heads.extend(["root", "token"]);
     line("method", "path", &heads);
     for row in ENDPOINTS.iter().chain(PAGES) {
         let mut cells = vec![yes(matches!(row.may, May::Anybody))];
         cells.extend(Role::ALL.iter().map(|role| yes(row.admits_role(*role))));
         cells.extend([yes(row.admits_root()), yes(row.admits_holders())]);
+        cells.extend(Duty::ALL.iter().map(|duty| yes(row.admits_duty(*duty))));
         line(row.method, row.path, &cells);
     }
     text

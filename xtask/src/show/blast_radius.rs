@@ -97,7 +97,9 @@ fn over_http() -> Result<u32> {
     say(&server, 2, "/v1/admin/proposals/confirm", confirm(ACCOUNTS), "200")?;
     ensure!(in_force(&server)? == 1, "two confirmed the pack and it is not in force");
     let path = format!("/v1/admin/packs/cn-ip-region-2022?platform={PLATFORM}");
-    let status = server.client().call("delete", &path, people.first().map(String::as_str), JSON, None)?;
+    let by = people.first().map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
+    let by: Vec<_> = by.into_iter().collect();
+    let status = server.client().call("delete", &path, &by, JSON, None)?;
     ensure!(status == 409, "one person takes the pack out of force: {status}");
     server.stop()?;
     Ok(calls + 1)

@@ -5,9 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
+use totp_rs::{Builder, Secret};
 
 use crate::holder::Holders;
 use crate::process::{release_binary, root, scratch};
@@ -15,6 +18,8 @@ use crate::server::{self, Server, Store};
 
 const PLATFORM: &str = "tabled";
 const ACCOUNT: &str = "ann";
+/// Duties of staff, by the heads of their columns.
+const DUTIES: [&str; 5] = ["appeals", "safety", "rules", "integration", "watch"];
 /// Roles of API keys, by the heads of their columns.
 const KEYS: [&str; 5] = ["ingest", "read", "holders", "operator", "auditor"];
 
@@ -25,15 +30,20 @@ pub(crate) fn show() -> Result<()> {
     let store = Store::init(&binary, &scratch("roles")?.join("data"), PLATFORM)?;
     let holders = Holders::new(PLATFORM);
     let (root_key, root_sha256) = server::root_key(&binary)?;
-    let server =
-        store.serve_with(&holders.settings(), &[("NAMEPLATE__SERVER__ROOT_KEY_SHA256", &root_sha256)])?;
+    let staff = DUTIES.map(|duty| Staff::new(&binary, duty)).into_iter().collect::<Result<Vec<_>>>()?;
+    let mut settings = format!("[staff]\naddress = \"http://127.0.0.1/\"\n{}", holders.settings());
+    for member in &staff {
+        settings.push('\n');
+        settings.push_str(&member.section);
+    }
+    let server = store.serve_with(&settings, &[("NAMEPLATE__SERVER__ROOT_KEY_SHA256", &root_sha256)])?;
 
     same_endpoints(&server, &table)?;
-    let callers = callers(&server, &table.heads, &root_key, &holders)?;
+    let callers = callers(&server, &table.heads, &root_key, &holders, &staff)?;
     let (mut opened, mut refused) = (0, 0);
     for row in &table.rows {
-        for ((head, bearer), may) in callers.iter().zip(&row.may) {
-            let status = call(&server, row, bearer.as_deref())?;
+        for ((head, credential), may) in callers.iter().zip(&row.may) {
+            let status = call(&server, row, credential)?;
             let shut = matches!(status, 401 | 403);
             ensure!(
                 status < 500 && shut != *may,
@@ -87,6 +97,8 @@ fn read_table() -> Result<Table> {
         rows.push(Row { method, path, may });
     }
     ensure!(rows.len() >= 40, "only {} rows", rows.len());
+    // Whoever is logged out cannot try anything else.
+    rows.sort_by_key(|row| (row.method.as_str(), row.path.as_str()) == ("delete", "/v1/session"));
     Ok(Table { heads, rows })
 }
 
@@ -112,24 +124,63 @@ fn same_endpoints(server: &Server, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// A credential for each column; `None` is nobody.
+/// Headers that say who calls.
+type Credential = Vec<(String, String)>;
+
+fn bearer(token: &str) -> Credential {
+    vec![("authorization".to_owned(), format!("Bearer {token}"))]
+}
+
+/// A member of staff with one duty.
+struct Staff {
+    duty: &'static str,
+    /// Their part of the server's configuration.
+    section: String,
+    password: String,
+    totp: String,
+}
+
+impl Staff {
+    fn new(binary: &Path, duty: &'static str) -> Result<Self> {
+        let made =
+            Command::new(binary).args(["config", "member", duty, "--duties", duty, "--json"]).output()?;
+        ensure!(made.status.success(), "no member of staff can be made");
+        let made: Value = serde_json::from_slice(&made.stdout)?;
+        let text = |name: &str| made[name].as_str().map(str::to_owned).context("a member lacks something");
+        Ok(Self { duty, section: text("section")?, password: text("password")?, totp: text("totp")? })
+    }
+
+    fn log_in(&self, server: &Server) -> Result<Credential> {
+        let secret =
+            Secret::try_from_base32(&self.totp).map_err(|_| anyhow!("the secret is not in base 32"))?;
+        let totp =
+            Builder::new().with_secret(secret).build().map_err(|_| anyhow!("the secret cannot be used"))?;
+        server.client().log_in(self.duty, &self.password, &totp.generate_current().to_string())
+    }
+}
+
+/// A credential for each column; nobody has none.
 fn callers(
     server: &Server,
     heads: &[String],
     root_key: &str,
     holders: &Holders,
-) -> Result<Vec<(String, Option<String>)>> {
+    staff: &[Staff],
+) -> Result<Vec<(String, Credential)>> {
     heads
         .iter()
         .map(|head| {
-            let bearer = match head.as_str() {
-                "nobody" => None,
-                "root" => Some(root_key.to_owned()),
-                "token" => Some(holders.token(ACCOUNT)?),
-                role if KEYS.contains(&role) => Some(key(server, root_key, PLATFORM, role)?),
-                other => bail!("`{other}` is a kind of caller that this piece does not know"),
+            let credential = match head.as_str() {
+                "nobody" => Vec::new(),
+                "root" => bearer(root_key),
+                "token" => bearer(&holders.token(ACCOUNT)?),
+                role if KEYS.contains(&role) => bearer(&key(server, root_key, PLATFORM, role)?),
+                other => match staff.iter().find(|member| member.duty == other) {
+                    Some(member) => member.log_in(server)?,
+                    None => bail!("`{other}` is a kind of caller that this piece does not know"),
+                },
             };
-            Ok((head.clone(), bearer))
+            Ok((head.clone(), credential))
         })
         .collect()
 }
@@ -163,7 +214,7 @@ fn elsewhere(server: &Server, root_key: &str, table: &Table) -> Result<u32> {
             if open_to_all || about_none || !row.may.get(at).copied().unwrap_or_default() {
                 continue;
             }
-            let status = call(server, row, Some(&key))?;
+            let status = call(server, row, &bearer(&key))?;
             ensure!(
                 status == 403,
                 "`{} {}` answers {status} to a key of another platform with the role `{role}`",
@@ -177,7 +228,7 @@ fn elsewhere(server: &Server, root_key: &str, table: &Table) -> Result<u32> {
 }
 
 /// Calls an endpoint in a sound way. Returns the status.
-fn call(server: &Server, row: &Row, bearer: Option<&str>) -> Result<u16> {
+fn call(server: &Server, row: &Row, credential: &[(String, String)]) -> Result<u16> {
     let path = row
         .path
         .replace("{platform}", PLATFORM)
@@ -193,7 +244,7 @@ fn call(server: &Server, row: &Row, bearer: Option<&str>) -> Result<u16> {
     ensure!(!path.contains('{'), "`{}` has a part that this piece does not know", row.path);
     let path = format!("{path}{}", query(row));
     let (content_type, body) = body(row);
-    server.client().call(&row.method, &path, bearer, content_type, body.as_deref())
+    server.client().call(&row.method, &path, credential, content_type, body.as_deref())
 }
 
 fn query(row: &Row) -> &'static str {
@@ -291,6 +342,8 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
         }
         ("post", "/v1/webhooks/{webhook}/rewind") => json!({ "platform": PLATFORM, "after": "1-0" }),
         ("post", "/v1/admin/clock") => json!({ "to": "2030-01-01T00:00:00Z" }),
+        // Said in part only, because a wrong password is refused as a wrong caller is.
+        ("post", "/v1/session") => json!({}),
         ("post", "/v1/admin/recounts") => json!({ "platform": PLATFORM }),
         _ => return ("application/json", None),
     };

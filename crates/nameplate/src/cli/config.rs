@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Member};
 use crate::talk;
 
 /// Look at the settings
@@ -23,6 +23,17 @@ enum Verb {
     /// Make a root key: print it once, with the line for the settings
     RootKey {
         /// Print the key and its hash as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a member of staff who logs in without the identity provider: password and code are printed once
+    Member {
+        /// The name they log in with
+        name: String,
+        /// What they may do
+        #[arg(long, value_delimiter = ',', default_value = "watch", value_name = "DUTY,...")]
+        duties: Vec<String>,
+        /// Print everything as one JSON object
         #[arg(long)]
         json: bool,
     },
@@ -51,6 +62,39 @@ impl ConfigVerb {
                 super::out(|stdout| writeln!(stdout, "{}", key.token))?;
                 talk!(
                     "the key is shown this once; put its hash into the settings:\n[server]\nroot_key_sha256 = \"{hash}\""
+                );
+            }
+            Verb::Member { name, duties, json } => {
+                state::Code::new(&name)
+                    .map_err(|error| anyhow::anyhow!("`{name}` is no name for a member: {error}"))?;
+                for duty in &duties {
+                    web::Duty::parse(duty).with_context(|| {
+                        format!(
+                            "`{duty}` is no duty; there are {}",
+                            web::Duty::ALL.map(web::Duty::as_str).join(", ")
+                        )
+                    })?;
+                }
+                let new = web::new_member().context("the system gave no randomness for a password")?;
+                let app = format!("otpauth://totp/nameplate:{name}?secret={}&issuer=nameplate", new.totp);
+                let section = toml::to_string(&Member {
+                    password: new.hash,
+                    totp: new.totp.clone(),
+                    duties,
+                    ..Member::default()
+                })?;
+                let section = format!("[members.{name}]\n{section}");
+                if json {
+                    super::out_json(&serde_json::json!({
+                        "password": new.password, "totp": new.totp, "app": app, "section": section,
+                    }))?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+                super::out(|stdout| writeln!(stdout, "{section}"))?;
+                talk!(
+                    "put the section above into the settings; the password is shown this once:\n{}\nand this is for the \
+                     authenticator app, as text or as a QR code:\n{app}",
+                    new.password
                 );
             }
             Verb::Print { defaults } => {

@@ -122,6 +122,6 @@ impl Config {
             None => None,
             Some(text) => Some(self.bytes_of_hex("server.root_key_sha256", text)?),
         };
-        Ok(web::Settings { root_sha256, platforms })
+        Ok(web::Settings { root_sha256, platforms, staff: self.staff_settings()? })
     }
 }

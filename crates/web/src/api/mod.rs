@@ -15,5 +15,6 @@ pub(crate) mod meta;
 pub(crate) mod nameplates;
 pub(crate) mod notices;
 pub(crate) mod purges;
+pub(crate) mod session;
 pub(crate) mod sightings;
 pub(crate) mod webhooks;

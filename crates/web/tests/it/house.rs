@@ -29,11 +29,12 @@ pub(crate) const MARKS: [&str; 2] = ["Zyx", "Quux"];
 
 /// Secret and public half of the platform's signing key: the first test vector of RFC 8032.
 const SIGNING_KEY: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
-const PUBLIC_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+pub(crate) const PUBLIC_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
 pub(crate) struct House {
     pub(crate) site: Site,
     pub(crate) app: AppState,
+    pub(crate) settings: Settings,
     pub(crate) clock: ManualClock,
     pub(crate) keys: BTreeMap<&'static str, String>,
     pub(crate) vault: Arc<Vault<memory::Blobs>>,
@@ -79,7 +80,7 @@ impl Answer {
     }
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
@@ -127,6 +128,7 @@ impl House {
                 demo,
                 PlatformSettings { holder_key: Some(holder_key), public_view_as: false },
             )]),
+            ..Settings::default()
         };
         let guard = Guard { networks: vec!["127.0.0.0/8".parse().unwrap()], plain_http: true };
         let courier = Arc::new(Courier::new(guard, vault.clone()));
@@ -140,14 +142,16 @@ impl House {
             packs: BTreeMap::from([("test-2026".to_owned(), pack())]),
             regions: Regions::with_overrides("198.51.100.0/24,CN,Zhejiang\n").unwrap(),
             courier: Arc::clone(&courier),
+            pseudonyms: web::PseudonymKey::new([9; 32]),
             limits,
-            settings,
+            settings: settings.clone(),
             version: "test".into(),
         });
         let site = web::site(app.clone());
         Self {
             site,
             app,
+            settings,
             clock,
             keys: BTreeMap::from([("root", ROOT.to_owned())]),
             vault,

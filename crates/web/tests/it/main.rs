@@ -17,4 +17,5 @@ mod pages;
 mod platforms;
 mod regions;
 mod serving;
+mod staff;
 mod webhooks;

@@ -97,7 +97,7 @@ pub(crate) async fn decide_appeal(
     let (caller, body, taken) =
         request::command::<DecisionBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.on(&platform, &roles::DECIDE_APPEAL)?;
+    caller.about(&platform, &roles::DECIDE_APPEAL, body.pack.0.as_str())?;
     let command = Command::DecideAppeal(DecideAppeal {
         platform,
         account: body.account.0,
@@ -131,7 +131,7 @@ pub(crate) async fn extend_notice(
     let (caller, body, taken) =
         request::command::<ExtensionBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.on(&platform, &roles::EXTEND_NOTICE)?;
+    caller.about(&platform, &roles::EXTEND_NOTICE, body.pack.0.as_str())?;
     let command = Command::ExtendNotice(ExtendNotice {
         platform,
         account: body.account.0,

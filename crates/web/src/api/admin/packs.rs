@@ -373,6 +373,7 @@ pub(crate) async fn list_packs(
         item.active_since = Some(Moment(active.at));
         item.active_version = Some(pack.version);
     }
+    items.retain(|id, _| caller.sees(&platform, &roles::LIST_PACKS, |grant| grant.packs.covers(id)));
     request::json(StatusCode::OK, position, &Packs { items: items.into_values().collect(), complete: true })
 }
 
@@ -404,7 +405,7 @@ pub(crate) async fn get_pack(
     let id = path.get("pack", Code::MUST, Code::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform", request::MIN_POSITION_QUERY])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &roles::GET_PACK)?;
+    caller.about(&platform, &roles::GET_PACK, id.as_str())?;
     request::await_position(&app, &headers, &query).await?;
     let position = app.reader().applied();
     let in_force = request::platform(&app, &platform)?.packs();
@@ -530,7 +531,7 @@ pub(crate) async fn deactivate_pack(
     let pack = path.get("pack", Code::MUST, Code::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform"])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.on(&platform, &roles::DEACTIVATE_PACK)?;
+    caller.about(&platform, &roles::DEACTIVATE_PACK, pack.as_str())?;
     let by = super::actor(&caller)?;
     let action: &[&[u8]] = &[b"deactivate_pack", platform.as_str().as_bytes(), pack.as_str().as_bytes()];
     let asked = Asked { caller: caller.id().as_bytes(), action, body: &[] };

@@ -10,7 +10,7 @@ use state::commands::RegisterPlatform;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
-use crate::auth::{self, Caller};
+use crate::auth;
 use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -82,11 +82,7 @@ pub(crate) async fn list_platforms(
     let settings = app.settings.load();
     let mut items = Vec::new();
     for id in app.reader().platforms() {
-        let own = match &caller {
-            Caller::Root => true,
-            Caller::Key(key) => key.platform == id,
-        };
-        let Some(read) = app.reader().platform(&id).filter(|_| own) else { continue };
+        let Some(read) = app.reader().platform(&id).filter(|_| caller.knows(&id)) else { continue };
         let counts = read.counts();
         items.push(PlatformView {
             title: read.title().to_string(),
