@@ -617,6 +617,11 @@ impl Grant {
         if duties.is_empty() {
             bail!("`{at}.duties` is empty: say what they may do");
         }
+        if let Some(queue) = self.queues.iter().flatten().find(|queue| !web::is_queue(queue)) {
+            bail!(
+                "`{at}.queues` has `{queue}`, expected `appeals`, `holds` or a status of cases such as `noticed`"
+            );
+        }
         let scope = |names: &Option<Vec<String>>| names.clone().map_or(web::Scope::ALL, web::Scope::only);
         Ok(web::Grant {
             duties,

@@ -138,18 +138,21 @@ impl Caller {
         }
     }
 
-    /// Whether the caller may do that also about `pack`. Keys may, whatever pack it is.
+    /// Whether the caller may do that also about `pack`, and from `queue` if it is worked there. Keys may, whatever it is.
     pub(crate) fn about(
         &self,
         platform: &PlatformId,
         endpoint: &Endpoint,
         pack: &str,
+        queue: Option<&str>,
     ) -> Result<(), Problem> {
         self.on(platform, endpoint)?;
-        if self.sees(platform, endpoint, |grant| grant.packs.covers(pack)) {
+        let fits =
+            |grant: &Grant| grant.packs.covers(pack) && queue.is_none_or(|queue| grant.queues.covers(queue));
+        if self.sees(platform, endpoint, fits) {
             return Ok(());
         }
-        Err(Problem::new(&problem::ROLE_MISSING, "your groups do not reach to this pack"))
+        Err(Problem::new(&problem::ROLE_MISSING, "your groups do not reach to this pack or queue"))
     }
 
     /// Whether one grant that opens the endpoint on `platform` passes `fits`. Keys see everything there.

@@ -50,7 +50,7 @@ pub use region::{OVERRIDES_MAX, Place, Regions, RegionsError, TableAbout};
 pub use router::{error_pages, openapi, role_table, site};
 pub use serve::serve;
 pub use staff::{
-    Duty, Grant, LocalMember, NewMember, OidcSettings, PseudonymKey, Scope, StaffSettings, new_member,
-    usable_member,
+    Duty, Grant, LocalMember, NewMember, OidcSettings, PseudonymKey, Scope, StaffSettings, is_queue,
+    new_member, usable_member,
 };
 pub use watch::Site;

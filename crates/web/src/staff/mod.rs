@@ -78,6 +78,19 @@ impl Scope {
     }
 }
 
+/// Names of queues: each status of a case is one, by its word, and these are the others.
+pub(crate) mod queue {
+    /// Appeals that wait for an answer.
+    pub(crate) const APPEALS: &str = "appeals";
+    /// Safety holds.
+    pub(crate) const HOLDS: &str = "holds";
+}
+
+/// Whether there is a queue of that name.
+pub fn is_queue(name: &str) -> bool {
+    [queue::APPEALS, queue::HOLDS].contains(&name) || state::Status::parse(name).is_some()
+}
+
 /// What somebody may do, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {

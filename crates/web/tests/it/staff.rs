@@ -102,6 +102,32 @@ async fn a_duty_opens_its_own_endpoints_as_far_as_it_reaches() {
     let listed = ask("GET /v1/admin/packs?platform=demo", Value::Null).await.json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
 
+    let reach = Grant { queues: Scope::only(["appeals".to_owned()]), ..grant(&[Duty::Appeals], Scope::ALL) };
+    let narrow = log_in(&house, "appeals-desk", reach).await;
+    for (query, says) in
+        [("appealed=true", "200"), ("status=noticed", "403 role-missing"), ("limit=5", "403 role-missing")]
+    {
+        let line = format!("GET /v1/admin/cases?platform=demo&{query}");
+        assert_eq!(narrow.ask(&house, &line, Value::Null).await.says(), says, "{query}");
+    }
+    let elsewhere = Scope::only(["another".to_owned()]);
+    let stranger = log_in(&house, "elsewhere", grant(&[Duty::Rules], elsewhere)).await;
+    let cases = stranger.ask(&house, "GET /v1/admin/cases?platform=demo", Value::Null).await.json();
+    assert_eq!(cases["items"], json!([]));
+    let pack = json!({"platform": "demo", "pack": "test-2026"});
+    let propose = json!({"platform": "demo", "deactivate": "test-2026"});
+    for (line, body) in [
+        ("POST /v1/admin/packs/activate", pack.clone()),
+        ("POST /v1/admin/packs/simulate", pack.clone()),
+        ("POST /v1/admin/proposals", pack),
+        ("POST /v1/admin/proposals", propose),
+        ("POST /v1/admin/proposals", json!({"platform": "demo", "blast_radius": 5000})),
+        ("DELETE /v1/admin/packs/test-2026?platform=demo", Value::Null),
+        ("GET /v1/admin/packs/test-2026?platform=demo", Value::Null),
+    ] {
+        assert_eq!(stranger.ask(&house, line, body).await.says(), "403 role-missing", "{line}");
+    }
+
     assert_eq!(ask("DELETE /v1/session", Value::Null).await.says(), "200");
     assert_eq!(ask("GET /v1/session", Value::Null).await.says(), "401 no-key");
     assert_eq!(ask("GET /v1/admin/cases?platform=demo", Value::Null).await.says(), "401 no-key");

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use state::commands::{DecideAppeal, ExtendNotice};
-use state::{Command, RuleRef};
+use state::{Command, RuleRef, Status};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
@@ -14,6 +14,7 @@ use crate::idempotency::Asked;
 use crate::problem::Problem;
 use crate::request;
 use crate::roles;
+use crate::staff::queue;
 use crate::wire::words::{Account, Code, Moment, Platform, Round};
 
 /// An answer to an appeal.
@@ -97,7 +98,7 @@ pub(crate) async fn decide_appeal(
     let (caller, body, taken) =
         request::command::<DecisionBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.about(&platform, &roles::DECIDE_APPEAL, body.pack.0.as_str())?;
+    caller.about(&platform, &roles::DECIDE_APPEAL, body.pack.0.as_str(), Some(queue::APPEALS))?;
     let command = Command::DecideAppeal(DecideAppeal {
         platform,
         account: body.account.0,
@@ -131,7 +132,7 @@ pub(crate) async fn extend_notice(
     let (caller, body, taken) =
         request::command::<ExtensionBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
-    caller.about(&platform, &roles::EXTEND_NOTICE, body.pack.0.as_str())?;
+    caller.about(&platform, &roles::EXTEND_NOTICE, body.pack.0.as_str(), Some(Status::Noticed.as_str()))?;
     let command = Command::ExtendNotice(ExtendNotice {
         platform,
         account: body.account.0,

@@ -11,10 +11,11 @@ use crate::api::accounts::{CaseStatus, CaseView};
 use crate::app::AppState;
 use crate::auth;
 use crate::cursor;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request;
 use crate::roles;
+use crate::staff::{Grant, queue};
 use crate::wire::words::{Account, Code, Platform};
 
 /// Query of the queues.
@@ -34,7 +35,7 @@ pub(crate) struct CasesQuery {
     /// Where to go on: `next` of an earlier answer.
     #[param(pattern = "^[0-9]{1,18}-[0-9]{1,9}$")]
     cursor: Option<String>,
-    /// Cases in one answer: 1 to 1,000, 100 when left out.
+    /// Cases in one answer: 1 to 1,000, 100 when left out; fewer where the caller's packs are some of them.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
@@ -83,6 +84,19 @@ pub(crate) async fn list_cases(
     let appealed = query.flag("appealed")?;
     let cursor = query.parsed("cursor", cursor::MUST, cursor::read)?;
     let limit = query.number("limit", 1..=1000)?.unwrap_or(100);
+    let queue = match (appealed, status) {
+        (true, _) => Some(queue::APPEALS),
+        (_, Some(status)) => Some(status.as_str()),
+        _ => None,
+    };
+    let fits = |grant: &Grant| match queue {
+        Some(queue) => grant.queues.covers(queue),
+        None => grant.queues.names().is_none(),
+    };
+    if !caller.sees(&platform, &roles::LIST_CASES, fits) {
+        let detail = "your groups reach to some queues: ask for one, by `appealed=true` or `status`";
+        return Err(Problem::new(&problem::ROLE_MISSING, detail));
+    }
     request::await_position(&app, &headers, &query).await?;
 
     let position = app.reader().applied();
@@ -97,6 +111,10 @@ pub(crate) async fn list_cases(
         items: page
             .items
             .iter()
+            .filter(|(_, case)| {
+                let pack = case.rule.pack.as_str();
+                caller.sees(&platform, &roles::LIST_CASES, |grant| grant.packs.covers(pack) && fits(grant))
+            })
             .map(|(account, case)| Item { account: Account(account.clone()), case: case.into() })
             .collect(),
         complete: page.next.is_none(),

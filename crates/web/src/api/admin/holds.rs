@@ -11,9 +11,10 @@ use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::idempotency::Asked;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::request::{self, PathValues};
 use crate::roles::{self, Endpoint};
+use crate::staff::queue;
 use crate::wire::words::{Account, Code, Moment, Platform};
 
 /// A hold to place or to release.
@@ -134,6 +135,9 @@ async fn change(
     let (caller, body, taken) = request::command::<HoldBody>(&app, raw.as_deref(), &headers, body).await?;
     let platform = body.platform.0;
     caller.on(&platform, row)?;
+    if !caller.sees(&platform, row, |grant| grant.queues.covers(queue::HOLDS)) {
+        return Err(Problem::new(&problem::ROLE_MISSING, "your groups do not reach to holds"));
+    }
     let by = super::actor(&caller)?;
     let place = row.path == roles::PLACE_HOLD.path;
     let asked = Asked {

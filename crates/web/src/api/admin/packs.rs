@@ -19,13 +19,13 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::admin::keys::PlatformQuery;
 use crate::app::AppState;
-use crate::auth;
+use crate::auth::{self, Caller};
 use crate::certificate::hex;
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request::{self, PathValues};
-use crate::roles;
+use crate::roles::{self, Endpoint};
 use crate::wire::words::{Code, Moment, Platform};
 
 /// Files of a pack, or choices, by name.
@@ -405,7 +405,7 @@ pub(crate) async fn get_pack(
     let id = path.get("pack", Code::MUST, Code::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform", request::MIN_POSITION_QUERY])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.about(&platform, &roles::GET_PACK, id.as_str())?;
+    caller.about(&platform, &roles::GET_PACK, id.as_str(), None)?;
     request::await_position(&app, &headers, &query).await?;
     let position = app.reader().applied();
     let in_force = request::platform(&app, &platform)?.packs();
@@ -483,6 +483,19 @@ pub(crate) fn bundle_of(
     }
 }
 
+/// Whether the caller may do that with these files. A pack that cannot be read is refused by what reads it.
+pub(crate) fn about_bundle(
+    caller: &Caller,
+    platform: &PlatformId,
+    row: &Endpoint,
+    bundle: &Bundle,
+) -> Result<(), Problem> {
+    match (caller, policy::parse(bundle)) {
+        (Caller::Staff(_), Ok(pack)) => caller.about(platform, row, &pack.id, None),
+        _ => caller.on(platform, row),
+    }
+}
+
 /// Activates a pack with the operator's choices; a former version of it is replaced.
 #[utoipa::path(
     post, path = "/v1/admin/packs/activate", tag = "admin", operation_id = "activate_pack",
@@ -504,6 +517,7 @@ pub(crate) async fn activate_pack(
         Asked { caller: caller.id().as_bytes(), action: &[b"activate_pack"], body: &taken.bytes.clone() };
     let work = async {
         let (bundle, choices) = bundle_of(&app, body)?;
+        about_bundle(&caller, &platform, &roles::ACTIVATE_PACK, &bundle)?;
         let command = ActivatePack { platform, bundle: bundle.essential().encode(), choices, by };
         let (outcome, done) = request::submit(&app, Command::ActivatePack(command)).await?;
         let state::Done::Activated { pack, version } = done else {
@@ -531,7 +545,7 @@ pub(crate) async fn deactivate_pack(
     let pack = path.get("pack", Code::MUST, Code::parse)?.0;
     let query = Query::parse(raw.as_deref(), &["platform"])?;
     let platform = query.required("platform", Platform::MUST, Platform::parse)?.0;
-    caller.about(&platform, &roles::DEACTIVATE_PACK, pack.as_str())?;
+    caller.about(&platform, &roles::DEACTIVATE_PACK, pack.as_str(), None)?;
     let by = super::actor(&caller)?;
     let action: &[&[u8]] = &[b"deactivate_pack", platform.as_str().as_bytes(), pack.as_str().as_bytes()];
     let asked = Asked { caller: caller.id().as_bytes(), action, body: &[] };

@@ -16,14 +16,14 @@ use state::{Actor, Change, Command, Done, PlatformId, Proposal};
 use utoipa::ToSchema;
 
 use crate::api::admin::keys::PlatformQuery;
-use crate::api::admin::packs::{ActivateBody, Named, bundle_of};
+use crate::api::admin::packs::{ActivateBody, Named, about_bundle, bundle_of};
 use crate::app::AppState;
-use crate::auth;
+use crate::auth::{self, Caller};
 use crate::idempotency::Asked;
 use crate::problem::{self, Problem};
 use crate::query::Query;
 use crate::request;
-use crate::roles;
+use crate::roles::{self, Endpoint};
 use crate::wire::words::{Code, Count, Moment, Platform, Round};
 
 /// A change to propose: exactly one of `pack` or `files`, `deactivate`, `blast_radius`.
@@ -214,6 +214,7 @@ pub(crate) async fn propose_change(
     let work = async {
         let starts = body.starts.as_ref().map(|starts| starts.0);
         let change = change_of(&app, body)?;
+        may_change(&caller, &platform, &roles::PROPOSE_CHANGE, &change)?;
         let command = Command::ProposeChange(ProposeChange { platform, change, starts, by });
         let (outcome, done) = request::submit(&app, command).await?;
         let Done::Proposed { number, accounts } = done else {
@@ -241,6 +242,43 @@ fn change_of(app: &AppState, body: ProposalBody) -> Result<Change, Problem> {
     }
 }
 
+/// Whether the caller's packs have the one that would change. A bound for all packs takes all of them.
+fn may_change(
+    caller: &Caller,
+    platform: &PlatformId,
+    row: &Endpoint,
+    change: &Change,
+) -> Result<(), Problem> {
+    match change {
+        Change::Activate { bundle, .. } => match Bundle::decode(bundle) {
+            Ok(bundle) => about_bundle(caller, platform, row, &bundle),
+            // What reads it refuses it.
+            Err(_) => caller.on(platform, row),
+        },
+        Change::Deactivate { pack } => caller.about(platform, row, pack.as_str(), None),
+        Change::Widen { .. } if caller.sees(platform, row, |grant| grant.packs.names().is_none()) => Ok(()),
+        Change::Widen { .. } => Err(Problem::new(
+            &problem::ROLE_MISSING,
+            "this is about all packs, and your groups reach to some",
+        )),
+    }
+}
+
+/// Whether the caller may decide about a proposal that waits.
+fn about_proposal(
+    app: &AppState,
+    caller: &Caller,
+    platform: &PlatformId,
+    row: &Endpoint,
+    number: u32,
+) -> Result<(), Problem> {
+    caller.on(platform, row)?;
+    let open = request::platform(app, platform)?.proposals();
+    // One that is not there is refused as such.
+    let Some(proposal) = open.open.iter().find(|proposal| proposal.number == number) else { return Ok(()) };
+    may_change(caller, platform, row, &proposal.change)
+}
+
 /// Confirms a proposal by its number of accounts. It takes two, and neither is who proposed it.
 #[utoipa::path(
     post, path = "/v1/admin/proposals/confirm", tag = "admin", operation_id = "confirm_proposal",
@@ -257,6 +295,7 @@ pub(crate) async fn confirm_proposal(
     let platform = body.platform.0;
     caller.on(&platform, &roles::CONFIRM_PROPOSAL)?;
     let by = super::actor(&caller)?;
+    about_proposal(&app, &caller, &platform, &roles::CONFIRM_PROPOSAL, body.proposal.count())?;
     let (number, confirms) = (body.proposal.count(), Some(u64::from(body.accounts.count())));
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"confirm_proposal"], body: &taken.bytes.clone() };
@@ -284,6 +323,7 @@ pub(crate) async fn discard_proposal(
     let asked =
         Asked { caller: caller.id().as_bytes(), action: &[b"discard_proposal"], body: &taken.bytes.clone() };
     let number = body.proposal.count();
+    about_proposal(&app, &caller, &platform, &roles::DISCARD_PROPOSAL, number)?;
     let command = Command::DecideProposal(DecideProposal { platform, number, confirms: None, by });
     app.idempotency.once(&headers, asked, done(&app, command, false)).await
 }

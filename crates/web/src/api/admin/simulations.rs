@@ -14,7 +14,7 @@ use serde::Serialize;
 use state::PlatformRead;
 use utoipa::ToSchema;
 
-use crate::api::admin::packs::{ActivateBody, bundle_of};
+use crate::api::admin::packs::{ActivateBody, about_bundle, bundle_of};
 use crate::app::AppState;
 use crate::problem::{self, Problem};
 use crate::request;
@@ -132,6 +132,7 @@ pub(crate) async fn simulate_pack(
     caller.on(&platform, &roles::SIMULATE_PACK)?;
     let read = request::platform(&app, &platform)?;
     let (bundle, choices) = bundle_of(&app, body)?;
+    about_bundle(&caller, &platform, &roles::SIMULATE_PACK, &bundle)?;
     let Ok(turn) = app.simulating.try_acquire() else {
         let busy = Problem::new(&problem::BUSY, "another simulation runs: one does at a time");
         return Err(busy.header(header::RETRY_AFTER, axum::http::HeaderValue::from_static("1")));
