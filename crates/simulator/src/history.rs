@@ -237,8 +237,20 @@ fn holder_acts(
         })),
         4..6 => Command::Answer(answer(HolderAnswer::Refuse)),
         6 => Command::Answer(answer(HolderAnswer::Withdraw)),
-        7 => Command::Hold(Hold { platform, account: id, reason: known("court_order".parse()), by }),
-        8 => Command::Release(Release { platform, account: id, reason: known("court_order".parse()), by }),
+        7 => Command::Hold(Hold {
+            platform,
+            account: id,
+            reason: known("court_order".parse()),
+            legal_basis: None,
+            by,
+        }),
+        8 => Command::Release(Release {
+            platform,
+            account: id,
+            reason: known("court_order".parse()),
+            legal_basis: None,
+            by,
+        }),
         9 => Command::SightRegion(SightRegion {
             platform,
             items: vec![Sighting {

@@ -76,6 +76,8 @@ impl Identity {
 pub struct HoldPlaced {
     /// Why.
     pub reason: Code,
+    /// On what basis, if it was asked for.
+    pub legal_basis: Option<Code>,
     /// Who decided.
     pub by: Actor,
     /// When it was logged.

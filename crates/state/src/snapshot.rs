@@ -46,7 +46,7 @@ use crate::webhooks;
 pub(crate) use pin::Laid;
 
 const MAGIC: &[u8; 8] = b"nplstate";
-const VERSION: u16 = 7;
+const VERSION: u16 = 8;
 
 /// Accounts whose ids are in one piece.
 const IDS: usize = 1 << 16;
@@ -387,6 +387,7 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &AccountRecord, detail: Deta
     });
     put_list(out, holds, |out, hold| {
         put_text(out, hold.reason.as_str());
+        put_option(out, hold.legal_basis.as_ref(), |out, basis| put_text(out, basis.as_str()));
         put_actor(out, &hold.by);
         put_millis(out, &hold.at);
     });
@@ -430,7 +431,14 @@ fn record(b: &mut Bytes<'_>) -> Option<AccountRecord> {
                 at: millis(b)?,
             })
         })?,
-        holds: b.list(|b| Some(HoldPlaced { reason: id(b, Code::new)?, by: actor(b)?, at: millis(b)? }))?,
+        holds: b.list(|b| {
+            Some(HoldPlaced {
+                reason: id(b, Code::new)?,
+                legal_basis: b.option(|b| id(b, Code::new))?,
+                by: actor(b)?,
+                at: millis(b)?,
+            })
+        })?,
         left: b.option(millis)?,
         cases: b.list(case)?,
         facts: Arc::default(),

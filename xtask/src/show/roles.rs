@@ -330,7 +330,7 @@ fn body(row: &Row) -> (&'static str, Option<String>) {
         ("post", "/v1/admin/proposals/discard") => json!({ "platform": PLATFORM, "proposal": 1 }),
         ("post", "/v1/admin/blast-radius") => json!({ "platform": PLATFORM, "accounts": 1_000 }),
         ("post", "/v1/admin/holds" | "/v1/admin/holds/release") => {
-            json!({ "platform": PLATFORM, "account": ACCOUNT, "reason": "minor" })
+            json!({ "platform": PLATFORM, "account": ACCOUNT, "reason": "minor", "legal_basis": "terms_4" })
         }
         ("post", "/v1/admin/dead-letters/settle") => {
             json!({ "platform": PLATFORM, "from": 1, "to": 1, "action": "let_go" })

@@ -10,6 +10,7 @@ fn hold(reason: &str) -> Command {
         platform: demo(),
         account: account("ann"),
         reason: Code::new(reason).unwrap(),
+        legal_basis: None,
         by: state::Actor::System,
     })
 }
@@ -19,6 +20,7 @@ fn release(reason: &str) -> Command {
         platform: demo(),
         account: account("ann"),
         reason: Code::new(reason).unwrap(),
+        legal_basis: None,
         by: state::Actor::System,
     })
 }

@@ -68,11 +68,11 @@ impl Scene<'_> {
             790..=829 => self.sighting(&account, random)?,
             830..=869 => {
                 let reason = code(HOLDS[random.below(3) as usize])?;
-                Command::Hold(Hold { platform, account, reason, by })
+                Command::Hold(Hold { platform, account, reason, legal_basis: None, by })
             }
             870..=939 => {
                 let reason = code(HOLDS[random.below(3) as usize])?;
-                Command::Release(Release { platform, account, reason, by })
+                Command::Release(Release { platform, account, reason, legal_basis: None, by })
             }
             940..=964 => Command::Filter(Filter {
                 platform,

@@ -18,6 +18,8 @@ pub struct Hold {
     pub account: AccountId,
     /// Why, as a code. Each reason holds once.
     pub reason: Code,
+    /// On what basis, as a code: an article, a clause of the platform's terms. Records from before it was asked for have none.
+    pub legal_basis: Option<Code>,
     /// Who decided.
     pub by: Actor,
 }
@@ -33,7 +35,12 @@ impl Hold {
             return Err(Refusal::TooManyHolds);
         }
         let effects = platform.change(no, |record| {
-            record.holds.push(HoldPlaced { reason: self.reason.clone(), by: self.by.clone(), at: ctx.at });
+            record.holds.push(HoldPlaced {
+                reason: self.reason.clone(),
+                legal_basis: self.legal_basis.clone(),
+                by: self.by.clone(),
+                at: ctx.at,
+            });
             record.holds.sort_by(|a, b| a.reason.cmp(&b.reason));
             let mut effects = Vec::new();
             if record.holds.len() == 1 {

@@ -17,6 +17,8 @@ pub struct Release {
     pub account: AccountId,
     /// The reason that no longer holds.
     pub reason: Code,
+    /// On what basis, as a code: an article, a clause of the platform's terms. Records from before it was asked for have none.
+    pub legal_basis: Option<Code>,
     /// Who decided.
     pub by: Actor,
 }

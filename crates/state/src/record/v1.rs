@@ -56,6 +56,8 @@ const SET_WEBHOOK: u8 = 27;
 const REMOVE_WEBHOOK: u8 = 28;
 const REWIND_WEBHOOK: u8 = 29;
 const RECORD_DELIVERIES: u8 = 30;
+const HOLD_ON_BASIS: u8 = 31;
+const RELEASE_ON_BASIS: u8 = 32;
 
 /// How deep filter criteria may nest in a record. Far above what the state accepts: what it refuses is logged too.
 const CRITERIA_DEPTH_MAX: u32 = 500;
@@ -174,17 +176,23 @@ pub(super) fn put_command(out: &mut Vec<u8>, command: &Command) {
             put_actor(out, &c.by);
         }
         Command::Hold(c) => {
-            out.push(HOLD);
+            out.push(if c.legal_basis.is_some() { HOLD_ON_BASIS } else { HOLD });
             put_text(out, c.platform.as_str());
             put_account(out, &c.account);
             put_text(out, c.reason.as_str());
+            if let Some(basis) = &c.legal_basis {
+                put_text(out, basis.as_str());
+            }
             put_actor(out, &c.by);
         }
         Command::Release(c) => {
-            out.push(RELEASE);
+            out.push(if c.legal_basis.is_some() { RELEASE_ON_BASIS } else { RELEASE });
             put_text(out, c.platform.as_str());
             put_account(out, &c.account);
             put_text(out, c.reason.as_str());
+            if let Some(basis) = &c.legal_basis {
+                put_text(out, basis.as_str());
+            }
             put_actor(out, &c.by);
         }
         Command::Leave(c) => {
@@ -327,8 +335,10 @@ pub(super) fn command(record: &[u8]) -> Result<Command, RecordError> {
         ANSWER => ("answer", answer(&mut bytes)),
         FILTER => ("filter", filter(&mut bytes)),
         UNDO_FILTER => ("undo_filter", undo_filter(&mut bytes)),
-        HOLD => ("hold", hold(&mut bytes)),
-        RELEASE => ("release", release(&mut bytes)),
+        HOLD => ("hold", hold(&mut bytes, false)),
+        HOLD_ON_BASIS => ("hold", hold(&mut bytes, true)),
+        RELEASE => ("release", release(&mut bytes, false)),
+        RELEASE_ON_BASIS => ("release", release(&mut bytes, true)),
         LEAVE => ("leave", leave(&mut bytes)),
         SIGHT_REGION => ("sight_region", sight_region(&mut bytes)),
         TICK => ("tick", Some(Command::Tick)),
@@ -584,20 +594,22 @@ fn undo_filter(b: &mut Bytes<'_>) -> Option<Command> {
     }))
 }
 
-fn hold(b: &mut Bytes<'_>) -> Option<Command> {
+fn hold(b: &mut Bytes<'_>, on_basis: bool) -> Option<Command> {
     Some(Command::Hold(Hold {
         platform: platform(b)?,
         account: account(b)?,
         reason: id(b, Code::new)?,
+        legal_basis: if on_basis { Some(id(b, Code::new)?) } else { None },
         by: actor(b)?,
     }))
 }
 
-fn release(b: &mut Bytes<'_>) -> Option<Command> {
+fn release(b: &mut Bytes<'_>, on_basis: bool) -> Option<Command> {
     Some(Command::Release(Release {
         platform: platform(b)?,
         account: account(b)?,
         reason: id(b, Code::new)?,
+        legal_basis: if on_basis { Some(id(b, Code::new)?) } else { None },
         by: actor(b)?,
     }))
 }

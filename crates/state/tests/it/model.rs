@@ -231,12 +231,14 @@ fn command(act: Act, round: u32, now: i64) -> Option<Command> {
             platform: platform(),
             account: account(),
             reason: code("minor"),
+            legal_basis: None,
             by: Actor::System,
         })),
         Act::Release => Some(Command::Release(Release {
             platform: platform(),
             account: account(),
             reason: code("minor"),
+            legal_basis: None,
             by: Actor::System,
         })),
         Act::Link | Act::LinkOther => Some(Command::LinkIdentity(LinkIdentity {

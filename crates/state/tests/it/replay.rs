@@ -138,13 +138,18 @@ fn command_between(between: Between) -> Command {
     };
     match between {
         Between::Tick => Command::Tick,
-        Between::Hold(who) => {
-            Command::Hold(Hold { platform, account: account(who), reason: code("minor"), by: Actor::System })
-        }
+        Between::Hold(who) => Command::Hold(Hold {
+            platform,
+            account: account(who),
+            reason: code("minor"),
+            legal_basis: None,
+            by: Actor::System,
+        }),
         Between::Release(who) => Command::Release(Release {
             platform,
             account: account(who),
             reason: code("minor"),
+            legal_basis: None,
             by: Actor::System,
         }),
         Between::Link(who) => Command::LinkIdentity(LinkIdentity {

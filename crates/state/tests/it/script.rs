@@ -462,10 +462,20 @@ impl Run {
                 legal_basis: code("terms_4"),
                 by,
             }),
-            "hold" => Command::Hold(Hold { platform, account: account(), reason: code(plain[1]), by }),
-            "release" => {
-                Command::Release(Release { platform, account: account(), reason: code(plain[1]), by })
-            }
+            "hold" => Command::Hold(Hold {
+                platform,
+                account: account(),
+                reason: code(plain[1]),
+                legal_basis: None,
+                by,
+            }),
+            "release" => Command::Release(Release {
+                platform,
+                account: account(),
+                reason: code(plain[1]),
+                legal_basis: None,
+                by,
+            }),
             "purge" => Command::Purge(Purge {
                 platform,
                 accounts: plain.iter().map(|word| AccountId::parse(word).unwrap()).collect(),

@@ -74,7 +74,7 @@ fn body(path: &str, account: &str, viewer: &str, surface: &str, dice: u32) -> Va
             json!({"holder": MARKS[0], "kind": MARKS[1], "verified": true, "fields": {"legal_name": ["Zyx"]}})
         }
         "/v1/admin/holds" | "/v1/admin/holds/release" => {
-            json!({"platform": "demo", "account": "9", "reason": "x"})
+            json!({"platform": "demo", "account": "9", "reason": "x", "legal_basis": "y"})
         }
         _ => json!({"platform": "demo", "x": MARKS[0]}),
     }

@@ -175,7 +175,7 @@ async fn files_that_are_no_pack_are_explained_not_activated() {
 #[tokio::test]
 async fn a_hold_beats_every_rule_until_it_is_released() {
     let house = House::with_a_name().await;
-    let body = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let body = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     house.ok("operator POST /v1/admin/holds", body.clone()).await;
     assert_eq!(house.see("verified").await, []);
     let twice = house.ask("operator POST /v1/admin/holds", body.clone()).await;

@@ -50,7 +50,7 @@ async fn a_hold_cannot_be_read_off_a_page() {
     let house = House::with_a_name().await;
     open_the_switch(&house);
     let before = house.ask("- GET /p/demo/ann", Value::Null).await.text();
-    let body = serde_json::json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let body = serde_json::json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     house.ok("operator POST /v1/admin/holds", body).await;
     let after = house.ask("- GET /p/demo/ann", Value::Null).await.text();
     let without_position =

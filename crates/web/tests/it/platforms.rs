@@ -179,12 +179,12 @@ async fn a_repeated_write_gets_the_first_answer() {
         request.headers_mut().insert("idempotency-key", "once".parse().unwrap());
         house.send(request).await
     };
-    let body = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let body = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     let first = ask("operator POST /v1/admin/holds", body.clone()).await;
     let again = ask("operator POST /v1/admin/holds", body).await;
     assert_eq!((first.says().as_str(), first.body.clone()), ("200", again.body.clone()));
     assert_eq!(again.headers["idempotent-replay"], "true");
-    let other = json!({"platform": "demo", "account": "bob", "reason": "stalking"});
+    let other = json!({"platform": "demo", "account": "bob", "reason": "stalking", "legal_basis": "terms_4"});
     assert_eq!(ask("operator POST /v1/admin/holds", other.clone()).await.says(), "422 key-reused");
     assert_eq!(house.ask("operator POST /v1/admin/holds", other).await.says(), "200");
 }
@@ -193,7 +193,7 @@ async fn a_repeated_write_gets_the_first_answer() {
 async fn each_role_opens_its_own_endpoints_only() {
     let house = House::with_a_name().await;
     let facts = || json!({"class": "creator"});
-    let hold = || json!({"platform": "demo", "account": "ann", "reason": "x"});
+    let hold = || json!({"platform": "demo", "account": "ann", "reason": "x", "legal_basis": "y"});
     let cases: &[(&str, Value, &[&str])] = &[
         ("GET /v1/nameplates/demo/ann?viewer=verified&surface=profile", Value::Null, &["read"]),
         ("GET /v1/accounts/demo/ann", Value::Null, &["read", "auditor", "root"]),

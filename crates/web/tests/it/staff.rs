@@ -88,7 +88,7 @@ async fn a_duty_opens_its_own_endpoints_as_far_as_it_reaches() {
     let ask = |line: &'static str, body| session.ask(&house, line, body);
     assert_eq!(ask("GET /v1/admin/cases?platform=demo", Value::Null).await.says(), "200");
     assert_eq!(ask("GET /v1/admin/cases?platform=other", Value::Null).await.says(), "403 role-missing");
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     assert_eq!(ask("POST /v1/admin/holds", hold).await.says(), "403 role-missing");
     assert_eq!(ask("GET /v1/admin/keys?platform=demo", Value::Null).await.says(), "403 role-missing");
     let decide = "POST /v1/admin/appeals/decide";
@@ -137,7 +137,7 @@ async fn a_duty_opens_its_own_endpoints_as_far_as_it_reaches() {
 async fn what_a_member_does_is_logged_under_a_pseudonym() {
     let house = House::with_a_name().await;
     let session = log_in(&house, "night-shift", grant(&[Duty::Safety], Scope::ALL)).await;
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     assert_eq!(session.ask(&house, "POST /v1/admin/holds", hold).await.says(), "200");
     assert_eq!(house.see("verified").await, []);
     let listed = house.ok("auditor GET /v1/admin/holds/demo/ann", Value::Null).await;
@@ -258,7 +258,7 @@ async fn the_identity_provider_says_who_comes_and_the_settings_what_they_may() {
     assert_eq!(me["grants"][0]["duties"], json!(["safety"]));
     assert!(!me.to_string().contains("somebody"));
     let session = Session { proof: me["proof"].as_str().unwrap().to_owned(), ..session };
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     assert_eq!(session.ask(&house, "POST /v1/admin/holds", hold).await.says(), "200");
 
     // Not twice, not from another browser, not with another login's or another server's token, not without a group.

@@ -121,7 +121,7 @@ async fn what_happens_is_sent_signed_and_without_a_name() {
     let address = receiver.listen().await;
     let keys = hook(&house, address, &[]).await;
     let running = Running::start(&house);
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     house.ok("operator POST /v1/admin/holds", hold.clone()).await;
     house.ok("operator POST /v1/admin/holds/release", hold).await;
     let heard = receiver.heard(4).await;
@@ -155,7 +155,7 @@ async fn only_what_was_asked_for_is_sent_and_the_rest_is_passed() {
     let (house, receiver) = (House::with_a_name().await, Receiver::default());
     hook(&house, receiver.listen().await, &["held"]).await;
     let running = Running::start(&house);
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     for path in ["holds", "holds/release", "holds"] {
         house.ok(&format!("operator POST /v1/admin/{path}"), hold.clone()).await;
     }
@@ -171,7 +171,7 @@ async fn a_failure_is_sent_again_and_holds_up_nobody() {
     receiver.answers(&[503]);
     hook(&house, receiver.listen().await, &["held", "released"]).await;
     let running = Running::start(&house);
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     house.ok("operator POST /v1/admin/holds", hold.clone()).await;
     receiver.heard(1).await;
     house.ok("operator POST /v1/admin/holds/release", hold).await;
@@ -194,7 +194,7 @@ async fn who_is_gone_is_sent_nothing_until_set_again() {
     let address = receiver.listen().await;
     hook(&house, address, &["held", "released"]).await;
     let running = Running::start(&house);
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     house.ok("operator POST /v1/admin/holds", hold.clone()).await;
     receiver.heard(1).await;
     for _ in 0..500 {
@@ -218,7 +218,7 @@ async fn keys_are_rotated_and_what_was_sent_is_sent_again() {
     let (house, receiver) = (House::with_a_name().await, Receiver::default());
     let old = hook(&house, receiver.listen().await, &["held"]).await;
     let running = Running::start(&house);
-    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking"});
+    let hold = json!({"platform": "demo", "account": "ann", "reason": "stalking", "legal_basis": "terms_4"});
     house.ok("operator POST /v1/admin/holds", hold).await;
     receiver.heard(1).await;
     delivered(&house, 1).await;

@@ -26,6 +26,8 @@ pub(crate) struct HoldBody {
     account: Account,
     /// Why, as a machine word such as `stalking` or `minor`; each reason holds once.
     reason: Code,
+    /// On what basis, as a machine word: an article, a clause of the platform's terms.
+    legal_basis: Code,
 }
 
 /// That it is done.
@@ -50,6 +52,10 @@ pub(crate) struct Holds {
 #[schema(as = Hold)]
 pub(crate) struct HoldView {
     reason: String,
+    /// On what basis; absent where none was asked for when it was placed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    legal_basis: Option<String>,
     at: Moment,
     /// `holder`, `platform`, `operator` or `system`.
     by: &'static str,
@@ -89,7 +95,13 @@ pub(crate) async fn list_holds(
                 Actor::Operator(login) => ("operator", Some(login.to_string())),
                 Actor::System => ("system", None),
             };
-            HoldView { reason: hold.reason.to_string(), at: Moment(hold.at), by, by_id }
+            HoldView {
+                reason: hold.reason.to_string(),
+                legal_basis: hold.legal_basis.as_ref().map(ToString::to_string),
+                at: Moment(hold.at),
+                by,
+                by_id,
+            }
         })
         .collect();
     request::json(StatusCode::OK, position, &Holds { items, complete: true })
@@ -145,11 +157,11 @@ async fn change(
         action: &[b"hold", &[u8::from(place)]],
         body: &taken.bytes.clone(),
     };
-    let (account, reason) = (body.account.0, body.reason.0);
+    let (account, reason, legal_basis) = (body.account.0, body.reason.0, Some(body.legal_basis.0));
     let command = if place {
-        Command::Hold(Hold { platform, account, reason, by })
+        Command::Hold(Hold { platform, account, reason, legal_basis, by })
     } else {
-        Command::Release(Release { platform, account, reason, by })
+        Command::Release(Release { platform, account, reason, legal_basis, by })
     };
     let work = async {
         let (outcome, _) = request::submit(&app, command).await?;
