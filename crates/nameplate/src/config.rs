@@ -184,7 +184,7 @@ pub(crate) struct Grant {
 }
 
 /// A member who logs in with a password and a code.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Member {
     pub(crate) password: String,
@@ -196,6 +196,12 @@ pub(crate) struct Member {
     pub(crate) packs: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) queues: Option<Vec<String>>,
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("duties", &self.duties).finish_non_exhaustive()
+    }
 }
 
 impl Member {

@@ -176,8 +176,11 @@ impl Logins {
             .set_pkce_verifier(login.verifier);
         let tokens = asking.request_async(&self.provider).await.map_err(|_| Failed::NotProved)?;
         let token = tokens.id_token().ok_or(Failed::NotProved)?;
-        let claims =
-            token.claims(&client.id_token_verifier(), &login.nonce).map_err(|_| Failed::NotProved)?;
+        let Ok(claims) = token.claims(&client.id_token_verifier(), &login.nonce) else {
+            // The provider may have new keys: the next login reads them.
+            *self.known.lock().await = None;
+            return Err(Failed::NotProved);
+        };
         let grants = groups(&claims.additional_claims().all, &oidc.groups_claim)
             .filter_map(|group| settings.groups.get(group).cloned())
             .collect::<Vec<Grant>>();
