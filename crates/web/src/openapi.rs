@@ -179,6 +179,10 @@ fn add_problems(operation: &mut Operation, write: bool) {
     if secured {
         statuses.extend([401, 403, 409, 503]);
     }
+    // Logins fail in ways of their own, and need no credential.
+    if operation.tags.as_ref().is_some_and(|tags| tags.iter().any(|tag| tag == "session")) && !secured {
+        statuses.extend([401, 403, 429, 503]);
+    }
     if operation.request_body.is_some() {
         statuses.extend([408, 413, 415, 422]);
     } else if write {
