@@ -82,7 +82,7 @@ pub use packs::PackInForce;
 pub use proposals::{BLAST_RADIUS, CONFIRMATIONS, Change, Proposal, Proposals};
 pub use reader::{
     AccountRead, ApiKey, CaseFilter, CasePage, Counts, FilterPreview, FilteredOut, FollowerPage, FollowersAt,
-    Nameplate, PlatformRead, Reader, Recounted, ShownField, WithheldField,
+    HeldPage, Nameplate, PlatformRead, Reader, Recounted, ShownField, WithheldField,
 };
 pub use snapshot::Pinned;
 pub use webhooks::{Retry, WEBHOOK_KEYS_MAX, Webhook, WebhookKey};

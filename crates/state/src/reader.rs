@@ -15,7 +15,7 @@ use policy::{
     ActivePack, CaseView, Coarse, Explanation, Facts, Field, FieldSet, Look, Millis, Reason, Surface, Viewer,
 };
 
-use crate::account::AccountRecord;
+use crate::account::{AccountRecord, HoldPlaced};
 use crate::case::{Case, Status};
 use crate::commands::add_amounts::first_kept;
 use crate::commands::{Attributes, Filter};
@@ -152,6 +152,15 @@ pub struct CaseFilter {
 pub struct CasePage {
     /// The cases with their accounts.
     pub items: Vec<(AccountId, Case)>,
+    /// Where the next page starts; `None` when the list is complete.
+    pub next: Option<u32>,
+}
+
+/// Some accounts under a safety hold, in the order in which they got a record.
+#[derive(Clone, Debug, Default)]
+pub struct HeldPage {
+    /// The accounts with their holds.
+    pub items: Vec<(AccountId, Vec<HoldPlaced>)>,
     /// Where the next page starts; `None` when the list is complete.
     pub next: Option<u32>,
 }
@@ -418,6 +427,26 @@ impl PlatformRead {
                 {
                     page.items.push((self.platform.name(slot.no), case.clone()));
                 }
+            }
+        }
+        page.next = Some(end);
+        page
+    }
+
+    /// A page of accounts under a safety hold; start with `after` = 0. Like a page of [`PlatformRead::cases`] it may hold fewer
+    /// than `limit`, even none, and still name a next one.
+    pub fn held(&self, after: u32, limit: usize) -> HeldPage {
+        let mut page = HeldPage::default();
+        let end = after.saturating_add(SLOTS_A_PAGE);
+        for place in after..end {
+            let Some(slot) = self.platform.slots.get(place as usize) else { return page };
+            if page.items.len() >= limit.max(1) {
+                page.next = Some(place);
+                return page;
+            }
+            let record = slot.record.load();
+            if record.held() {
+                page.items.push((self.platform.name(slot.no), record.holds.clone()));
             }
         }
         page.next = Some(end);

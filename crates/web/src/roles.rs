@@ -205,6 +205,7 @@ endpoints! {
     LIST_CASES: get "/v1/admin/cases", OFFICE => admin::cases::list_cases;
     DECIDE_APPEAL: post "/v1/admin/appeals/decide", APPEALS => admin::appeals::decide_appeal;
     EXTEND_NOTICE: post "/v1/admin/notices/extend", APPEALS => admin::appeals::extend_notice;
+    LIST_HELD: get "/v1/admin/holds", OFFICE => admin::holds::list_held;
     LIST_HOLDS: get "/v1/admin/holds/{platform}/{account}", OFFICE => admin::holds::list_holds;
     PLACE_HOLD: post "/v1/admin/holds", SAFETY => admin::holds::place_hold;
     RELEASE_HOLD: post "/v1/admin/holds/release", SAFETY => admin::holds::release_hold;

@@ -256,6 +256,7 @@ fn query(row: &Row) -> &'static str {
             | "/v1/admin/packs"
             | "/v1/admin/proposals"
             | "/v1/admin/cases"
+            | "/v1/admin/holds"
             | "/v1/admin/dead-letters"
             | "/v1/webhooks"
             | "/v1/webhooks/{webhook}/deliveries",

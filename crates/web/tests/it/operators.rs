@@ -183,6 +183,10 @@ async fn a_hold_beats_every_rule_until_it_is_released() {
     let listed = house.ok("auditor GET /v1/admin/holds/demo/ann", Value::Null).await.json();
     assert_eq!(listed["items"][0]["reason"], "stalking");
     assert_eq!(listed["items"][0]["by"], "operator");
+    assert_eq!(listed["items"][0]["legal_basis"], "terms_4");
+    let queue = house.ok("auditor GET /v1/admin/holds?platform=demo&limit=1", Value::Null).await.json();
+    assert_eq!(queue["items"][0]["account"], "ann");
+    assert_eq!(queue["items"][0]["holds"], listed["items"]);
     house.ok("operator POST /v1/admin/holds/release", body).await;
     assert_eq!(house.see("verified").await[0].1, NAME);
 }

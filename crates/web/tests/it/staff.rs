@@ -110,6 +110,9 @@ async fn a_duty_opens_its_own_endpoints_as_far_as_it_reaches() {
         let line = format!("GET /v1/admin/cases?platform=demo&{query}");
         assert_eq!(narrow.ask(&house, &line, Value::Null).await.says(), says, "{query}");
     }
+    let held = "GET /v1/admin/holds?platform=demo";
+    assert_eq!(narrow.ask(&house, held, Value::Null).await.says(), "403 role-missing");
+    assert_eq!(ask(held, Value::Null).await.says(), "200");
     let elsewhere = Scope::only(["another".to_owned()]);
     let stranger = log_in(&house, "elsewhere", grant(&[Duty::Rules], elsewhere)).await;
     let cases = stranger.ask(&house, "GET /v1/admin/cases?platform=demo", Value::Null).await.json();
