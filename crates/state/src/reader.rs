@@ -411,46 +411,44 @@ impl PlatformRead {
     /// A page may hold fewer than `limit` cases, even none, and still name a next one: it walks a bounded number of
     /// accounts. An account's cases are never split over two pages, so a page may hold a few more than `limit`.
     pub fn cases(&self, filter: &CaseFilter, after: u32, limit: usize) -> CasePage {
-        let mut page = CasePage::default();
-        let end = after.saturating_add(SLOTS_A_PAGE);
-        for place in after..end {
-            let Some(slot) = self.platform.slots.get(place as usize) else { return page };
-            if page.items.len() >= limit.max(1) {
-                page.next = Some(place);
-                return page;
-            }
-            let record = slot.record.load();
-            for case in &record.cases {
-                if filter.status.is_none_or(|status| case.status == status)
+        let mut items = Vec::new();
+        let next = self.walk(after, |no, record| {
+            let matching = record.cases.iter().filter(|case| {
+                filter.status.is_none_or(|status| case.status == status)
                     && filter.rule.as_ref().is_none_or(|rule| case.rule == *rule)
                     && (!filter.appealed || case.is_stayed())
-                {
-                    page.items.push((self.platform.name(slot.no), case.clone()));
-                }
-            }
-        }
-        page.next = Some(end);
-        page
+            });
+            items.extend(matching.map(|case| (self.platform.name(no), case.clone())));
+            items.len() < limit
+        });
+        CasePage { items, next }
     }
 
     /// A page of accounts under a safety hold; start with `after` = 0. Like a page of [`PlatformRead::cases`] it may hold fewer
     /// than `limit`, even none, and still name a next one.
     pub fn held(&self, after: u32, limit: usize) -> HeldPage {
-        let mut page = HeldPage::default();
+        let mut items = Vec::new();
+        let next = self.walk(after, |no, record| {
+            if record.held() {
+                items.push((self.platform.name(no), record.holds.clone()));
+            }
+            items.len() < limit
+        });
+        HeldPage { items, next }
+    }
+
+    /// Gives a bounded number of accounts to `take`, from the place `after` on, until it wants no more. Where to go on, unless
+    /// that was the last.
+    fn walk(&self, after: u32, mut take: impl FnMut(u32, &AccountRecord) -> bool) -> Option<u32> {
         let end = after.saturating_add(SLOTS_A_PAGE);
         for place in after..end {
-            let Some(slot) = self.platform.slots.get(place as usize) else { return page };
-            if page.items.len() >= limit.max(1) {
-                page.next = Some(place);
-                return page;
-            }
-            let record = slot.record.load();
-            if record.held() {
-                page.items.push((self.platform.name(slot.no), record.holds.clone()));
+            let slot = self.platform.slots.get(place as usize)?;
+            if !take(slot.no, &slot.record.load()) {
+                let next = place.saturating_add(1);
+                return self.platform.slots.get(next as usize).map(|_| next);
             }
         }
-        page.next = Some(end);
-        page
+        Some(end)
     }
 
     /// Its sizes.
